@@ -1,0 +1,1 @@
+"""The contract between symbols and numbers: averages, equation shapes, provenance."""
