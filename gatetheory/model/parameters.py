@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import sympy
-from sympy import Expr, Interval, Rational, Symbol, oo
+from sympy import Expr, Integer, Interval, Rational, Symbol, oo
 
 from gatetheory.errors import ModelError, ParameterError
 
@@ -38,6 +38,13 @@ class Parameter:
 
     def __post_init__(self) -> None:
         """Turn the default into an exact SymPy number and check it."""
+        if not isinstance(self.name, str):
+            raise ModelError(f"the name of a parameter must be text, got {self.name!r}")
+        if not isinstance(self.domain, Interval):
+            raise ModelError(
+                f"parameter {self.name}: the domain must be a sympy.Interval, "
+                f"POSITIVE, NONNEGATIVE or REAL, got {self.domain!r}"
+            )
         try:
             default = exact(self.default)
         except ParameterError as error:
@@ -45,8 +52,8 @@ class Parameter:
         object.__setattr__(self, "default", default)
         if self.domain.contains(default) is not sympy.true:
             raise ModelError(
-                f"parameter {self.name}: default {default} lies outside its domain {self.domain}; "
-                "widen the domain or change the default"
+                f"parameter {self.name}: default {default} lies outside its domain "
+                f"{_interval_text(self.domain)}; widen the domain or change the default"
             )
 
     @property
@@ -83,28 +90,41 @@ def exact(value: Any) -> Expr:
     Decimals are taken at their word: ``0.1`` and ``"0.1"`` are 1/10.
 
     Raises:
-        ParameterError: If the value is not a finite real number.
+        ParameterError: If the value is not a finite real number, or one that doubles cannot hold.
     """
-    if isinstance(value, Expr) and not isinstance(value, sympy.Float):
-        if value.is_number and value.is_real and value.is_finite:
-            return value
+    number = value if isinstance(value, Expr) else _rational(value)
+    if isinstance(number, sympy.Float):
+        number = _rational(str(number))
+    if number.has(sympy.Float):
+        raise ParameterError(f"{value} contains a Float; write its numbers as fractions")
+    if not (number.is_number and number.is_real and number.is_finite):
         raise ParameterError(f"{value} is not a finite real number")
-    if isinstance(value, bool):
+    if number != 0 and not _SMALLEST <= abs(number) <= _LARGEST:
+        raise ParameterError(f"{_short(value)} lies beyond the range of double precision")
+    return number
+
+
+_LARGEST = Integer(10) ** 300
+_SMALLEST = 1 / _LARGEST
+_HUGE_EXPONENT = re.compile(r"e[+-]?\d{4,}", re.IGNORECASE)
+
+
+def _rational(value: Any) -> Rational:
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "BooleanTrue", "BooleanFalse"):
         raise ParameterError(f"{value} is not a number")
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            fraction = Fraction(text)
-        except (ValueError, ZeroDivisionError) as error:
-            raise ParameterError(f"{value!r} is not a finite real number") from error
-        return Rational(fraction.numerator, fraction.denominator)
+    text = value if isinstance(value, int | Fraction) else str(value).strip()
+    if isinstance(text, str) and _HUGE_EXPONENT.search(text):  # Fraction would write it out
+        raise ParameterError(f"{_short(value)} lies beyond the range of double precision")
     try:
-        if not math.isfinite(value):
-            raise ParameterError(f"{value} is not a finite real number")
-        fraction = Fraction(value if isinstance(value, int | Fraction) else str(value))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ParameterError(f"{value!r} is not a finite real number") from error
+        fraction = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ParameterError(f"{_short(value)} is not a finite real number") from error
     return Rational(fraction.numerator, fraction.denominator)
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 40 else f"{text[:30]}…"
 
 
 def _interval_text(domain: Interval) -> str:

@@ -10,13 +10,13 @@ from sympy import Expr, Lambda, Symbol
 from sympy.core.symbol import Str
 
 from gatetheory.errors import ModelError
-from gatetheory.functions import Next, Nonlinear
+from gatetheory.functions import Next, Nonlinear, canonical
 
 TIME = Symbol("t", real=True)
 
 
 def fields(names: str) -> Any:
-    """Symbols of fields, as ``sympy.symbols`` but real: ``h, z = fields("h z")``."""
+    """Real symbols for fields, otherwise as ``sympy.symbols`` does it: ``h, z = fields("h z")``."""
     return sympy.symbols(names, real=True)
 
 
@@ -28,6 +28,36 @@ def local_field(name: str) -> Symbol:
 def next_value(symbol: Symbol) -> Next:
     """The updated value of a field, for use in the update of another field of a map."""
     return Next(symbol)
+
+
+def _expression(what: str, value: Any) -> Expr:
+    """A SymPy expression from what the user gave; never from text, which SymPy would execute."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        expression = sympy.sympify(value, strict=True)
+    except (sympy.SympifyError, TypeError) as error:
+        raise ModelError(
+            f"{what} must be a SymPy expression or an exact number, got {value!r}"
+        ) from error
+    if not isinstance(expression, Expr) or getattr(expression, "is_Matrix", False):
+        raise ModelError(f"{what} must be one SymPy expression, got {value!r}")
+    return canonical(expression)
+
+
+def _symbol(what: str, value: Any, mend: str) -> None:
+    if not isinstance(value, Symbol):
+        raise ModelError(f"{what} must be a SymPy Symbol, got {value!r}; {mend}")
+
+
+def _lambda(what: str, value: Any) -> Lambda:
+    """A function of one real variable, in canonical form."""
+    if not isinstance(value, Lambda) or len(value.variables) != 1:
+        raise ModelError(f"{what} must be a sympy.Lambda of one variable, got {value!r}")
+    (x,) = value.variables
+    if x.is_real is not True:
+        raise ModelError(f"{what}: make its variable real, sympy.Symbol({x.name!r}, real=True)")
+    return Lambda(x, _expression(what, value.expr))
 
 
 @dataclass(frozen=True)
@@ -47,16 +77,15 @@ class Nonlinearity:
     meaning: str = ""
 
     def __post_init__(self) -> None:
-        """Check the definition's form."""
-        if not isinstance(self.definition, Lambda) or len(self.definition.variables) != 1:
-            raise ModelError(
-                f"nonlinearity {self.name}: the definition must be a sympy.Lambda of one variable, "
-                f"got {self.definition!r}"
-            )
+        """Check the definition's form and make it canonical."""
+        if not isinstance(self.name, str):
+            raise ModelError(f"the name of a nonlinearity must be text, got {self.name!r}")
+        definition = _lambda(f"nonlinearity {self.name}: the definition", self.definition)
+        object.__setattr__(self, "definition", definition)
 
     def __call__(self, argument: Expr) -> Nonlinear:
         """The nonlinearity applied to an argument."""
-        return Nonlinear(Str(self.name), 0, argument)
+        return Nonlinear(Str(self.name), 0, _expression(f"the argument of {self.name}", argument))
 
 
 @dataclass(frozen=True)
@@ -83,14 +112,16 @@ class Field:
 
     def __post_init__(self) -> None:
         """Check that one law is given, and make it a SymPy expression."""
+        _symbol("the symbol of a field", self.symbol, "make it with gatetheory.fields")
         laws = [n for n in ("drift", "update", "value") if getattr(self, n) is not None]
         if len(laws) != 1:
             raise ModelError(
                 f"field {self.symbol}: give exactly one of drift, update or value, "
                 f"got {', '.join(laws) or 'none'}"
             )
-        object.__setattr__(self, laws[0], sympy.sympify(getattr(self, laws[0])))
-        object.__setattr__(self, "time_constant", sympy.sympify(self.time_constant))
+        for name in (laws[0], "time_constant"):
+            value = _expression(f"field {self.symbol}: the {name}", getattr(self, name))
+            object.__setattr__(self, name, value)
 
     @property
     def name(self) -> str:
@@ -134,8 +165,10 @@ class Coupling:
 
     def __post_init__(self) -> None:
         """Make the expressions SymPy's."""
-        object.__setattr__(self, "signal", sympy.sympify(self.signal))
-        object.__setattr__(self, "variance", sympy.sympify(self.variance))
+        _symbol("the local field of a coupling", self.local_field, "make it with local_field")
+        for name in ("signal", "variance"):
+            value = _expression(f"coupling {self.name}: the {name}", getattr(self, name))
+            object.__setattr__(self, name, value)
 
     @property
     def name(self) -> str:
@@ -150,6 +183,10 @@ class ConstantInput:
     symbol: Symbol
     value: Expr
 
+    def __post_init__(self) -> None:
+        """Make the expressions SymPy's."""
+        _make_exact(self, "value")
+
 
 @dataclass(frozen=True)
 class GaussianInput:
@@ -159,6 +196,10 @@ class GaussianInput:
     variance: Expr
     mean: Expr = field(default=sympy.S.Zero)
 
+    def __post_init__(self) -> None:
+        """Make the expressions SymPy's."""
+        _make_exact(self, "variance", "mean")
+
 
 @dataclass(frozen=True)
 class WhiteNoise:
@@ -166,6 +207,10 @@ class WhiteNoise:
 
     symbol: Symbol
     intensity: Expr
+
+    def __post_init__(self) -> None:
+        """Make the expressions SymPy's."""
+        _make_exact(self, "intensity")
 
 
 @dataclass(frozen=True)
@@ -175,5 +220,18 @@ class TimeDependentInput:
     symbol: Symbol
     function: Lambda
 
+    def __post_init__(self) -> None:
+        """Check the function's form."""
+        _make_exact(self)
+        function = _lambda(f"input {self.symbol}: the function", self.function)
+        object.__setattr__(self, "function", function)
+
 
 Input = ConstantInput | GaussianInput | WhiteNoise | TimeDependentInput
+
+
+def _make_exact(source: Input, *names: str) -> None:
+    _symbol("the symbol of an input", source.symbol, "make it sympy.Symbol(name, real=True)")
+    for name in names:
+        value = _expression(f"input {source.symbol}: the {name}", getattr(source, name))
+        object.__setattr__(source, name, value)
