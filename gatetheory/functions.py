@@ -2,9 +2,10 @@
 
 * :class:`Nonlinear`, an abstract nonlinearity applied to an argument. Equations are derived with
   φ and σ left open; a definition is put in only when numbers are wanted.
-* :class:`logistic`, whose derivatives stay finite and accurate for any argument.
 * :class:`Next`, the updated value of a field of a map.
-* :func:`canonical`, which writes hand-made sigmoids in functions that do not overflow.
+* :func:`instantiate`, which puts definitions in.
+
+The functions of :mod:`gatetheory.sigmoids` are found here too.
 """
 
 from __future__ import annotations
@@ -14,52 +15,25 @@ from functools import lru_cache
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Integer, Lambda, Mul, Pow, Symbol, cosh, exp, log, sech, sinh, tanh
+from sympy import Expr, Integer, Lambda, Symbol
 from sympy.core.symbol import Str
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pretty.stringpict import prettyForm
 
 from gatetheory.errors import ModelError
+from gatetheory.sigmoids import canonical, differentiate, logistic
 
+__all__ = [
+    "Next",
+    "Nonlinear",
+    "canonical",
+    "derivative_of_definition",
+    "differentiate",
+    "instantiate",
+    "logistic",
+]
 
-class logistic(sympy.Function):  # noqa: N801  (functions of SymPy are lower case)
-    """The logistic function 1/(1 + e^{-x}).
-
-    Its derivative is kept as logistic(x) logistic(-x), which loses no digits in either tail.
-    """
-
-    nargs = 1
-
-    @classmethod
-    def eval(cls, x: Expr) -> Expr | None:
-        """Fold the constants and the limits."""
-        if x is sympy.S.Infinity:
-            return sympy.S.One
-        if x is sympy.S.NegativeInfinity:
-            return sympy.S.Zero
-        if x.is_zero:
-            return sympy.S.Half
-        return None
-
-    def fdiff(self, argindex: int = 1) -> Expr:
-        """First derivative."""
-        (x,) = self.args
-        return logistic(x) * logistic(-x)
-
-    def _eval_rewrite_as_exp(self, x: Expr, **_: Any) -> Expr:
-        return 1 / (1 + exp(-x))
-
-    def _eval_evalf(self, prec: int) -> Expr:
-        return (1 / (1 + exp(-self.args[0])))._eval_evalf(prec)
-
-    def _eval_is_positive(self) -> bool | None:
-        return self.args[0].is_real
-
-    def _eval_is_real(self) -> bool | None:
-        return self.args[0].is_real
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        name = r"\operatorname{logistic}" + (f"^{{{exp}}}" if exp else "")
-        return rf"{name}\left({printer._print(self.args[0])}\right)"
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Nonlinear(Expr):
@@ -113,23 +87,22 @@ class Nonlinear(Expr):
         marks = "'" * self.order if self.order <= 3 else f"^({self.order})"
         return f"{self.name}{marks}({printer._print(self.argument)})"
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
+    def _latex(self, printer: Any) -> str:
         head = printer._print(Symbol(self.name))
         marks = "'" * self.order if self.order <= 3 else f"^{{({self.order})}}"
-        body = rf"\left({printer._print(self.argument)}\right)"
-        if exp is None:
-            return head + marks + body
-        if marks:
-            return rf"{head}{marks}{body}^{{{exp}}}"
-        return rf"{head}^{{{exp}}}{body}"
+        return rf"{head}{marks}\left({printer._print(self.argument)}\right)"
 
     def _pretty(self, printer: Any) -> Any:
         head = printer._print(Symbol(self.name))
-        marks = "′" * self.order if self.order <= 3 else f"⁽{self.order}⁾"
         body = prettyForm(*printer._print(self.argument).parens())
+        if not printer._use_unicode:
+            marks = "'" * self.order if self.order <= 3 else f"^({self.order})"
+        elif self.order <= 3:
+            marks = "′" * self.order
+        else:
+            marks = f"⁽{str(self.order).translate(_RAISED)}⁾"
         form = prettyForm(*head.right(marks)) if marks else head
-        form = prettyForm(*form.right(body))
-        return form
+        return prettyForm(*form.right(body))
 
     def _mathml_presentation(self, printer: Any) -> Any:
         row = printer.dom.createElement("mrow")
@@ -151,6 +124,7 @@ class Next(Expr):
     """The value of a field after the update, as another field of the same map may read it."""
 
     is_commutative = True
+    precedence = PRECEDENCE["Pow"]  # x⁺ is printed with an exponent of its own
 
     def __new__(cls, field: Symbol) -> Next:
         """Wrap the symbol of a field."""
@@ -159,12 +133,24 @@ class Next(Expr):
     def _eval_is_real(self) -> bool:
         return True
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        text = printer._print(self.args[0]) + r"^{+}"
-        return rf"\left({text}\right)^{{{exp}}}" if exp else text
-
     def _sympystr(self, printer: Any) -> str:
         return f"next({printer._print(self.args[0])})"
+
+    def _latex(self, printer: Any) -> str:
+        return printer._print(self.args[0]) + "^{+}"
+
+    def _pretty(self, printer: Any) -> Any:
+        if not printer._use_unicode:
+            return prettyForm(str(self))
+        return prettyForm(*printer._print(self.args[0]).right("⁺"))
+
+    def _mathml_presentation(self, printer: Any) -> Any:
+        raised = printer.dom.createElement("msup")
+        plus = printer.dom.createElement("mo")
+        plus.appendChild(printer.dom.createTextNode("+"))
+        for piece in (printer._print(self.args[0]), plus):
+            raised.appendChild(piece)
+        return raised
 
 
 def instantiate(expression: Any, definitions: Mapping[str, Lambda]) -> Any:
@@ -191,83 +177,9 @@ def instantiate(expression: Any, definitions: Mapping[str, Lambda]) -> Any:
 
 @lru_cache(maxsize=1024)
 def derivative_of_definition(definition: Lambda, order: int) -> Lambda:
-    """The n-th derivative of a definition, written without cancelling or overflowing terms.
-
-    ``1 - tanh²`` is kept as ``sech²``: the difference would lose every digit in the tails.
-    """
+    """The n-th derivative of a definition, written without cancelling or overflowing terms."""
     (x,) = definition.variables
     body = definition.expr
-    w = sympy.Wild("w")
     for _ in range(order):
-        body = canonical(sympy.diff(body, x).replace(1 - tanh(w) ** 2, sech(w) ** 2))
+        body = differentiate(body, x)
     return Lambda(x, body)
-
-
-def canonical(expression: Expr) -> Expr:
-    """The same expression with its sigmoids in functions whose derivatives never overflow.
-
-    ``1/(1 + e^u)`` becomes ``logistic(-u)``, a ratio of sums of two exponentials becomes
-    logistics or sech, ``1/cosh`` becomes sech. Written out, each of them is ∞/∞ or ∞ · 0 in
-    doubles as soon as |u| exceeds 710.
-    """
-    powers = expression.replace(lambda node: isinstance(node, Pow), _canonical_power)
-    return powers.replace(lambda node: isinstance(node, Mul), _canonical_product)
-
-
-def _canonical_power(power: Pow) -> Expr:
-    base, exponent = power.args
-    if not exponent.is_negative:
-        return power
-    if isinstance(base, cosh):
-        return sech(base.args[0]) ** -exponent
-    if not isinstance(base, Add) or len(base.args) != 2:
-        return power
-    (k, a), (m, b) = (_split_exponential(term) for term in base.args)
-    if not (k.is_positive and m.is_positive) or a == b:
-        return power
-    if a.is_zero or b.is_zero:
-        if b.is_zero:
-            (k, a), (m, b) = (m, b), (k, a)
-        return k**exponent * logistic(log(k / m) - b) ** -exponent
-    half = (a - b + log(k / m)) / 2
-    return (4 * k * m) ** (exponent / 2) * exp(exponent * (a + b) / 2) * sech(half) ** -exponent
-
-
-def _canonical_product(product: Mul) -> Expr:
-    """Let logistic and sech take up what grows beside them: e^u logistic(-u) = logistic(u)."""
-    factors = list(Mul.make_args(product))
-    for i, factor in enumerate(factors):
-        base, power = factor.as_base_exp()
-        if not isinstance(base, logistic | sech) or not (power.is_Integer and power > 0):
-            continue
-        others = factors[:i] + factors[i + 1 :]
-        for k, other in enumerate(others):
-            if isinstance(other, Add) and other.has(exp):
-                rest = Mul(*others[:k], *others[k + 1 :])
-                return Add(*(_canonical_product(t * factor * rest) for t in other.args))
-        taken = _take_up(base, int(power), Mul(*others))
-        if taken is not None:
-            return _canonical_product(taken)
-    return product
-
-
-def _take_up(base: Expr, power: int, rest: Expr) -> Expr | None:
-    """``base**power * rest`` with a growing factor of the rest taken up, None if there is none."""
-    (u,) = base.args
-    if isinstance(base, sech) and sinh(u) in (f.as_base_exp()[0] for f in Mul.make_args(rest)):
-        return tanh(u) * base ** (power - 1) * (rest / sinh(u))
-    coefficient, growth = _split_exponential(rest)
-    for j in range(1, power + 1):
-        for sign in (-1,) if isinstance(base, logistic) else (-1, 1):
-            left = sympy.expand(growth - sign * j * u)
-            if left.free_symbols < growth.free_symbols:
-                bounded = logistic(-u) if isinstance(base, logistic) else 2 * logistic(2 * sign * u)
-                return coefficient * exp(left) * bounded**j * base ** (power - j)
-    return None
-
-
-def _split_exponential(term: Expr) -> tuple[Expr, Expr]:
-    """``k e^a`` as the pair (k, a)."""
-    factors = Mul.make_args(term)
-    exponent = Add(*(f.args[0] for f in factors if isinstance(f, exp)))
-    return Mul(*(f for f in factors if not isinstance(f, exp))), exponent

@@ -5,19 +5,21 @@ Each check raises a :class:`ModelError` that names the culprit and says the mend
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import keyword
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import sympy
-from sympy import Basic, Expr, Symbol
-from sympy.core.function import AppliedUndef
+from sympy import Expr, Symbol
 
-from gatetheory.errors import ModelError
-from gatetheory.functions import Next, Nonlinear
-from gatetheory.model.parts import TIME, ConstantInput, GaussianInput, TimeDependentInput, WhiteNoise
+from gatetheory.errors import ModelError, ParameterError
+from gatetheory.functions import Next
+from gatetheory.model.expressions import FUNCTIONS, check_expressions, refuse_loop
+from gatetheory.model.parts import TIME, WhiteNoise
 
 if TYPE_CHECKING:
     from gatetheory.model.model import Model
+
+_NOT_NAMES = {"pi", "oo", "inf", "nan", "zoo", *(f.__name__ for f in FUNCTIONS)}
 
 
 def check_model(model: Model) -> None:
@@ -28,13 +30,31 @@ def check_model(model: Model) -> None:
     """
     _check_shape(model)
     _check_names(model)
-    _check_expressions(model)
+    check_expressions(model)
     _check_local_fields(model)
     _check_noise(model)
     _check_order_of_evaluation(model)
 
 
+def check_values(model: Model, values: Mapping[Symbol, Expr]) -> None:
+    """Check what can only be known at parameter values.
+
+    Raises:
+        ParameterError: If white noise drives a field whose time constant vanishes.
+    """
+    noises = {i.symbol for i in model.inputs if isinstance(i, WhiteNoise)}
+    for f in model.fields:
+        for noise in sorted(noises & f.law.free_symbols, key=str):
+            if f.time_constant.xreplace(dict(values)).is_zero:
+                raise ParameterError(
+                    f"{f.time_constant} = 0 leaves the field {f.name} without dynamics, but white "
+                    f"noise {noise} drives it; give it a positive time constant"
+                )
+
+
 def _check_shape(model: Model) -> None:
+    if not (isinstance(model.name, str) and model.name.strip()):
+        raise ModelError(f"a model needs a name, got {model.name!r}")
     if model.time not in ("continuous", "discrete"):
         raise ModelError(
             f"model {model.name}: time must be 'continuous' or 'discrete', got {model.time!r}"
@@ -69,94 +89,36 @@ def _check_names(model: Model) -> None:
         *(i.symbol.name for i in model.inputs),
     ]
     for name in names:
-        if not name.isidentifier():
-            raise ModelError(f"name {name!r} is not an identifier; use letters, digits and _")
+        if not (name.isidentifier() and name.isascii()):
+            raise ModelError(f"name {name!r} is not an identifier; use a-z, A-Z, 0-9 and _")
+        if keyword.iskeyword(name):
+            raise ModelError(f"name {name!r} is a word of Python; rename it, {name}_ for example")
+        if name in _NOT_NAMES:
+            raise ModelError(f"name {name!r} has a meaning of its own in formulas; rename it")
         if names.count(name) > 1:
             raise ModelError(f"name {name!r} is declared twice; rename one of them")
         if name == TIME.name:
             raise ModelError("name 't' is reserved for the time; rename it")
-    for symbol in (*(f.symbol for f in model.fields), *(c.local_field for c in model.couplings)):
+    local_fields = {c.local_field.name for c in model.couplings}
+    for name in names:
+        if name.startswith("Delta_") and f"eta_{name.removeprefix('Delta_')}" in local_fields:
+            raise ModelError(f"name {name!r} is that of an order parameter; rename it")
+    for symbol in (
+        *(f.symbol for f in model.fields),
+        *(c.local_field for c in model.couplings),
+        *(i.symbol for i in model.inputs),
+    ):
         if symbol.is_real is not True:
             raise ModelError(
-                f"symbol {symbol} must be real; make it with gatetheory.fields or local_field"
+                f"symbol {symbol} must be real; make it with gatetheory.fields, local_field or "
+                "sympy.Symbol(name, real=True)"
             )
     for c in model.couplings:
-        if not c.local_field.name.startswith("eta_"):
+        if not c.name or not c.local_field.name.startswith("eta_"):
             raise ModelError(
                 f"local field {c.local_field} must be named eta_<coupling>; "
                 "make it with gatetheory.local_field"
             )
-
-
-def _expressions(model: Model) -> Iterator[tuple[str, Expr, set[Symbol]]]:
-    """Every expression of the model, with a name for it and the symbols it may contain."""
-    parameters = set(model.symbols.values())
-    units = {f.symbol for f in model.fields}
-    local = {c.local_field for c in model.couplings}
-    inputs = {i.symbol for i in model.inputs}
-    for f in model.fields:
-        yield f"the law of field {f.name}", f.law, parameters | units | local | inputs
-        yield f"the time constant of field {f.name}", f.time_constant, parameters
-    for c in model.couplings:
-        yield f"the signal of coupling {c.name}", c.signal, parameters | units
-        yield f"the variance of coupling {c.name}", c.variance, parameters
-    for n in model.nonlinearities:
-        allowed = parameters | set(n.definition.variables)
-        yield f"the definition of nonlinearity {n.name}", n.definition.expr, allowed
-    for i in model.inputs:
-        what = f"input {i.symbol}"
-        if isinstance(i, ConstantInput):
-            yield f"the value of {what}", sympy.sympify(i.value), parameters
-        elif isinstance(i, GaussianInput):
-            yield f"the variance of {what}", sympy.sympify(i.variance), parameters
-            yield f"the mean of {what}", sympy.sympify(i.mean), parameters
-        elif isinstance(i, WhiteNoise):
-            yield f"the intensity of {what}", sympy.sympify(i.intensity), parameters
-        elif isinstance(i, TimeDependentInput):
-            allowed = parameters | set(i.function.variables)
-            yield f"the function of {what}", i.function.expr, allowed
-
-
-def _check_expressions(model: Model) -> None:
-    declared = set(model.definitions)
-    by_name = {s.name: s for _, _, allowed in _expressions(model) for s in allowed}
-    for where, expression, allowed in _expressions(model):
-        for number in expression.atoms(sympy.Float):
-            raise ModelError(
-                f"{where} contains the Float {number}, which would cap the precision of every "
-                "result; write a sympy.Rational or make it a parameter"
-            )
-        for node in expression.atoms(Nonlinear):
-            if node.name not in declared:
-                raise ModelError(
-                    f"{where} uses the nonlinearity {node.name}, which is not declared; "
-                    "add it to nonlinearities"
-                )
-        _check_nodes(where, expression)
-        for symbol in sorted(expression.free_symbols - allowed, key=str):
-            twin = by_name.get(symbol.name)
-            if twin is not None and twin in allowed:
-                raise ModelError(
-                    f"{where} contains a symbol {symbol} whose assumptions differ from the "
-                    "declared one; use the symbol of the declaration (Parameter.symbol, "
-                    "gatetheory.fields)"
-                )
-            raise ModelError(
-                f"{where} contains {symbol}, which may not stand there; it may contain "
-                f"{', '.join(sorted(map(str, allowed))) or 'numbers only'}"
-            )
-
-
-def _check_nodes(where: str, expression: Expr) -> None:
-    foreign: tuple[type[Basic], ...] = (AppliedUndef, sympy.Derivative, sympy.Integral, sympy.Sum)
-    for node in sympy.preorder_traversal(expression):
-        if isinstance(node, foreign):
-            raise ModelError(
-                f"{where} contains {node}, which cannot be evaluated; declare a Nonlinearity "
-                "with a definition instead"
-            )
-    if expression.has(sympy.I, sympy.nan, sympy.oo, sympy.zoo):
-        raise ModelError(f"{where} is not real and finite: {expression}")
 
 
 def _check_local_fields(model: Model) -> None:
@@ -177,7 +139,7 @@ def _check_local_fields(model: Model) -> None:
 
 
 def _check_noise(model: Model) -> None:
-    units = {f.symbol for f in model.fields} | {c.local_field for c in model.couplings}
+    parameters = set(model.symbols.values())
     for i in model.inputs:
         if not isinstance(i, WhiteNoise):
             continue
@@ -185,7 +147,7 @@ def _check_noise(model: Model) -> None:
             slope = f.law.diff(i.symbol)
             if slope == 0:
                 continue
-            if slope.free_symbols & (units | {i.symbol}):
+            if slope.free_symbols - parameters:
                 raise ModelError(
                     f"white noise {i.symbol} multiplies the state in the law of field {f.name}; "
                     "only additive noise has a meaning without a calculus: add it"
@@ -211,25 +173,16 @@ def _check_order_of_evaluation(model: Model) -> None:
             target = next((f for f in model.fields if f.symbol == other), None)
             if target is None or target.update is None:
                 raise ModelError(f"field {symbol} reads next({other}), but {other} has no update")
-    _refuse_loop(next_reads, "updated values read each other in a loop")
+    refuse_loop(next_reads, "updated values read each other in a loop")
 
     driven_by = {c.local_field: c.signal.free_symbols for c in model.couplings}
-    algebraic = {f.symbol: f.law for f in model.fields if f.value is not None}
+    algebraic = {f.symbol for f in model.fields if f.is_algebraic}
     reads = {}
-    for symbol, law in algebraic.items():
-        direct = set(law.free_symbols)
-        for eta in law.free_symbols & set(driven_by):
-            direct |= driven_by[eta]
-        reads[symbol] = direct & set(algebraic)
-    _refuse_loop(reads, "algebraic fields read each other in a loop")
-
-
-def _refuse_loop(reads: dict[Symbol, set[Symbol]], what: str) -> None:
-    remaining = dict(reads)
-    while remaining:
-        free = [s for s, others in remaining.items() if not others & set(remaining)]
-        if not free:
-            names = ", ".join(sorted(map(str, remaining)))
-            raise ModelError(f"{what} ({names}); give one of them dynamics of its own")
-        for s in free:
-            del remaining[s]
+    for f in model.fields:
+        if f.is_algebraic:
+            # A drift that vanishes determines its own field; a value may not contain its own.
+            direct = f.law.free_symbols - ({f.symbol} if f.value is None else set())
+            for eta in f.law.free_symbols & set(driven_by):
+                direct = direct | driven_by[eta]
+            reads[f.symbol] = direct & algebraic
+    refuse_loop(reads, "algebraic fields read each other in a loop")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from sympy import Eq, Expr, Function, Lambda, Symbol, latex
 
 from gatetheory.errors import ModelError, ParameterError
 from gatetheory.functions import Next, instantiate
-from gatetheory.model.checks import check_model
+from gatetheory.model.checks import check_model, check_values
 from gatetheory.model.parameters import Parameter
 from gatetheory.model.parts import TIME, Coupling, Field, Input, Nonlinearity
 from gatetheory.references import Reference
@@ -51,8 +51,14 @@ class Model:
 
     def __post_init__(self) -> None:
         """Freeze the sequences and check everything."""
-        for name in ("fields", "couplings", "parameters", "nonlinearities", "inputs", "references"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, kind in _PARTS.items():
+            parts = getattr(self, name)
+            if not isinstance(parts, list | tuple) or not all(isinstance(p, kind) for p in parts):
+                raise ModelError(
+                    f"model {self.name}: {name} must be a tuple of {_kind_name(kind)}, "
+                    f"got {parts!r}"
+                )
+            object.__setattr__(self, name, tuple(parts))
         check_model(self)
 
     # ---- what stages read ------------------------------------------------------------------
@@ -79,20 +85,24 @@ class Model:
         """Exact value of every parameter: the given ones checked, the rest by default.
 
         Raises:
-            ParameterError: For an unknown name (the nearest valid ones are named) or a value
-                outside its domain.
+            ParameterError: For an unknown name (the nearest valid ones are named), a value
+                outside its domain, or a vanishing time constant that leaves a field undetermined.
         """
-        values = dict(values or {})
+        if not isinstance(values, Mapping | None):
+            raise ParameterError(f"values must be a mapping from names to numbers, got {values!r}")
+        given = {str(name): value for name, value in (values or {}).items()}
         known = {p.name: p for p in self.parameters}
-        for name in values:
+        for name in given:
             if name not in known:
-                near = get_close_matches(name, known, n=2, cutoff=0.4)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"
-                raise ParameterError(f"model {self.name} has no parameter {name!r}; {hint}")
-        return {
-            p.symbol: p.check(values[p.name]) if p.name in values else p.default
+                raise ParameterError(
+                    f"model {self.name} has no parameter {name!r}; {_nearest(name, known)}"
+                )
+        bound = {
+            p.symbol: p.check(given[p.name]) if p.name in given else p.default
             for p in self.parameters
         }
+        check_values(self, bound)
+        return bound
 
     # ---- variations ------------------------------------------------------------------------
 
@@ -101,12 +111,12 @@ class Model:
 
         New parameters are added with :meth:`with_parameters` first.
         """
-        unknown = set(definitions) - set(self.definitions)
-        if unknown:
-            raise ModelError(
-                f"model {self.name} has no nonlinearity {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(self.definitions)}"
-            )
+        for name in definitions:
+            if name not in self.definitions:
+                raise ModelError(
+                    f"model {self.name} has no nonlinearity {name!r}; "
+                    f"{_nearest(name, self.definitions)}"
+                )
         return replace(
             self,
             nonlinearities=tuple(
@@ -129,8 +139,10 @@ class Model:
         names = [f.name for f in self.fields]
         if field_name not in names:
             raise ModelError(
-                f"model {self.name} has no field {field_name!r}; it has {', '.join(names)}"
+                f"model {self.name} has no field {field_name!r}; {_nearest(str(field_name), names)}"
             )
+        if not isinstance(source, Input):
+            raise ModelError(f"an input must be a {_kind_name(Input)}, got {source!r}")
 
         def driven(f: Field) -> Field:
             if f.name != field_name:
@@ -181,3 +193,25 @@ class Model:
             for x in [Symbol("x", real=True)]
         ]
         return "$$\\begin{aligned}" + r"\\ ".join(rows) + "\\end{aligned}$$"
+
+
+_PARTS: dict[str, Any] = {
+    "fields": Field,
+    "couplings": Coupling,
+    "parameters": Parameter,
+    "nonlinearities": Nonlinearity,
+    "inputs": Input,
+    "references": Reference,
+}
+
+
+def _kind_name(kind: Any) -> str:
+    return " or ".join(k.__name__ for k in getattr(kind, "__args__", (kind,)))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = get_close_matches(name, known, n=2, cutoff=0.4)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"it has {', '.join(known)}" if known else "it has none"

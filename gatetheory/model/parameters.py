@@ -16,6 +16,12 @@ POSITIVE = Interval.open(0, oo)
 NONNEGATIVE = Interval(0, oo)
 REAL = Interval(-oo, oo)
 
+# What doubles can hold with room for a product or a quotient.
+_LARGEST = Integer(10) ** 300
+_SMALLEST = 1 / _LARGEST
+_OUT_OF_RANGE = "the value lies beyond the range of double precision"
+_HUGE_EXPONENT = re.compile(r"e[+-]?\d{4,}", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -100,31 +106,21 @@ def exact(value: Any) -> Expr:
     if not (number.is_number and number.is_real and number.is_finite):
         raise ParameterError(f"{value} is not a finite real number")
     if number != 0 and not _SMALLEST <= abs(number) <= _LARGEST:
-        raise ParameterError(f"{_short(value)} lies beyond the range of double precision")
+        raise ParameterError(_OUT_OF_RANGE)
     return number
 
 
-_LARGEST = Integer(10) ** 300
-_SMALLEST = 1 / _LARGEST
-_HUGE_EXPONENT = re.compile(r"e[+-]?\d{4,}", re.IGNORECASE)
-
-
 def _rational(value: Any) -> Rational:
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "BooleanTrue", "BooleanFalse"):
+    if isinstance(value, bool):
         raise ParameterError(f"{value} is not a number")
-    text = value if isinstance(value, int | Fraction) else str(value).strip()
-    if isinstance(text, str) and _HUGE_EXPONENT.search(text):  # Fraction would write it out
-        raise ParameterError(f"{_short(value)} lies beyond the range of double precision")
+    number = value if isinstance(value, int | Fraction) else str(value).strip()
+    if isinstance(number, str) and _HUGE_EXPONENT.search(number):  # Fraction would write it out
+        raise ParameterError(_OUT_OF_RANGE)
     try:
-        fraction = Fraction(text)
+        fraction = Fraction(number)
     except (ValueError, ZeroDivisionError) as error:
-        raise ParameterError(f"{_short(value)} is not a finite real number") from error
+        raise ParameterError(f"{value!r} is not a finite real number") from error
     return Rational(fraction.numerator, fraction.denominator)
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else f"{text[:30]}…"
 
 
 def _interval_text(domain: Interval) -> str:

@@ -16,7 +16,10 @@ TIME = Symbol("t", real=True)
 
 
 def fields(names: str) -> Any:
-    """Real symbols for fields, otherwise as ``sympy.symbols`` does it: ``h, z = fields("h z")``."""
+    """Real symbols for fields, otherwise as ``sympy.symbols``.
+
+    ``"h z"`` gives two symbols, ``"h,"`` a tuple of one.
+    """
     return sympy.symbols(names, real=True)
 
 
@@ -54,6 +57,8 @@ def _lambda(what: str, value: Any) -> Lambda:
     """A function of one real variable, in canonical form."""
     if not isinstance(value, Lambda) or len(value.variables) != 1:
         raise ModelError(f"{what} must be a sympy.Lambda of one variable, got {value!r}")
+    if value == sympy.S.IdentityFunction:  # what SymPy makes of Lambda(x, x), real or not
+        return value
     (x,) = value.variables
     if x.is_real is not True:
         raise ModelError(f"{what}: make its variable real, sympy.Symbol({x.name!r}, real=True)")

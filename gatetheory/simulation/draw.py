@@ -36,13 +36,13 @@ def draw_network(
     check_count("units", units)
     values = model.bind(at)
     unit = make_unit(model, values)
-    scales = {
-        c.name: math.sqrt(nonnegative(c.variance.xreplace(values), f"variance of coupling {c.name}"))
+    scales = [
+        math.sqrt(nonnegative(c.variance.xreplace(values), f"variance of coupling {c.name}"))
         for c in model.couplings
-    }
+    ]
     for i in model.inputs:
         if isinstance(i, WhiteNoise):
-            nonnegative(sympy.sympify(i.intensity).xreplace(values), f"intensity of input {i.symbol}")
+            nonnegative(i.intensity.xreplace(values), f"intensity of input {i.symbol}")
     rng = generator(seed)
     try:
         stacks = tuple(np.empty((len(readers) * units, units)) for readers in unit.readers)
@@ -55,7 +55,7 @@ def draw_network(
         for k, a in enumerate(readers):
             block = stack[k * units : (k + 1) * units]
             rng.standard_normal(out=block)
-            block *= scales[model.couplings[a].name] / math.sqrt(units)
+            block *= scales[a] / math.sqrt(units)
     return Network(
         model=model,
         values=values,
@@ -64,6 +64,17 @@ def draw_network(
         stacks=stacks,
         static_inputs=draw_static_inputs(model, values, units, rng),
     )
+
+
+def random_state(network: Network, seed: Seed = 0, std: float = 1.0) -> Array:
+    """A state with independent Gaussian entries.
+
+    Args:
+        network: The network.
+        seed: Seed of the draw.
+        std: Standard deviation of every entry.
+    """
+    return std * generator(seed).standard_normal(network.shape)
 
 
 def draw_static_inputs(
@@ -77,8 +88,8 @@ def draw_static_inputs(
     drawn = {}
     for i in model.inputs:
         if isinstance(i, GaussianInput):
-            variance = sympy.sympify(i.variance).xreplace(dict(values))
-            mean = as_double(sympy.sympify(i.mean).xreplace(dict(values)), f"mean of {i.symbol}")
+            variance = i.variance.xreplace(dict(values))
+            mean = as_double(i.mean.xreplace(dict(values)), f"mean of {i.symbol}")
             scale = math.sqrt(nonnegative(variance, f"variance of input {i.symbol}"))
             drawn[str(i.symbol.name)] = mean + scale * rng.standard_normal(units)
     return drawn

@@ -8,6 +8,7 @@ two threads were measured 10 to 50 times slower than one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +21,8 @@ from gatetheory.simulation.linearization import linearize
 from gatetheory.simulation.lowering import Array
 from gatetheory.simulation.network import Network
 from gatetheory.simulation.trajectory import Integrator, Trajectory, march
+
+_solve_ivp: Any = solve_ivp  # its stubs know no options given as a mapping
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,14 @@ class Adaptive:
             raise ConvergenceError("the drift is not finite at the initial state")
         if len(times) == 1:
             return state[None].copy(), count
-        implicit = {}
+        implicit: dict[str, Any] = {}
         if self.method in ("BDF", "Radau", "LSODA"):
             implicit["jac"] = lambda t, flat: linearize(
                 network, flat.reshape(network.shape), t
             ).dense()
         try:
             with np.errstate(all="ignore"):  # a trial step may overflow and is then refused
-                solution = solve_ivp(
+                solution = _solve_ivp(
                     rate,
                     (float(times[0]), float(times[-1])),
                     state.ravel(),

@@ -49,14 +49,13 @@ def singular_moments(matrix: Array, units: int, orders: int = 3) -> Array:
     matrix = _square(matrix)
     check_count("orders", orders)
     gram = matrix @ matrix.T
-    half, traces, power = gram, [float(np.trace(gram))], 1
+    half, traces = gram, [float(np.trace(gram))]
     while len(traces) < orders:  # Tr G^(p+q) = Σ_ij (G^p)_ij (G^q)_ij for symmetric G
         traces.append(float(np.sum(half * half)))
         if len(traces) < orders:
             further = half @ gram
             traces.append(float(np.sum(half * further)))
             half = further
-        power += 1
     return np.array(traces) / units
 
 
@@ -130,7 +129,7 @@ def extreme_eigenvalues(
         ) from error
     found = np.asarray(found, dtype=np.complex128)
     order = np.argsort(-(found.real if which == "LR" else np.abs(found)), kind="stable")
-    return cast("Complex", found[order])
+    return found[order]
 
 
 def _square(matrix: Array) -> Array:

@@ -1,8 +1,8 @@
 """The linear equations of a network around a state, from derivatives taken by SymPy.
 
-A perturbation of the fields follows δF = A δx + Σ_a L_a J^a R_a δx with A = ∂F/∂x, L_a = ∂F/∂η_a and
-R_a = ∂ψ_a/∂x, arrays over units. Algebraic fields are eliminated exactly, in the order in which
-the network evaluates them.
+A perturbation of the fields follows δF = A δx + Σ_a L_a J^a R_a δx with A = ∂F/∂x, L_a = ∂F/∂η_a
+and R_a = ∂ψ_a/∂x, arrays over units. Algebraic fields are eliminated exactly, in the order in
+which the network evaluates them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from sympy import Expr, Symbol
 
 from gatetheory.errors import ConvergenceError, ParameterError
+from gatetheory.functions import differentiate
 from gatetheory.simulation.blocks import Block, Diagonal, accumulate, multiply, scale, to_dense
 from gatetheory.simulation.lowering import Array, Kernel, compile_kernel, define
 from gatetheory.simulation.network import Network, UnitState
@@ -51,8 +52,7 @@ class Linearization:
             Its rate (flow) or its next value (map), same shape.
         """
         columns: dict[int, Block] = {
-            f: row[:, None]
-            for f, row in zip(self.network.unit.dynamic, perturbation, strict=True)
+            f: row[:, None] for f, row in zip(self.network.unit.dynamic, perturbation, strict=True)
         }
         out = np.zeros(self.network.shape)
         for row, block in zip(out, self._propagate(columns), strict=True):
@@ -80,10 +80,8 @@ class Linearization:
                 signal = self._row(self.read, s, fields, None)
                 if signal is None:
                     continue
-                for a, product in zip(
-                    unit.readers[s], multiply(self.network.stacks[s], signal, n), strict=True
-                ):
-                    local[a] = product
+                products = multiply(self.network.stacks[s], signal, n)
+                local.update(zip(unit.readers[s], products, strict=True))
             for group in stage.groups:
                 self._solve(group, fields, local)
         rows = []
@@ -127,7 +125,7 @@ class Linearization:
                     for j, g in enumerate(group.fields):
                         own[:, i, j] = self.direct.get((f, g), 0.0)
                 try:
-                    found[group.fields] = np.linalg.inv(own)
+                    found[group.fields] = np.asarray(np.linalg.inv(own), dtype=np.float64)
                 except np.linalg.LinAlgError as error:
                     raise ConvergenceError(
                         f"the law of field {', '.join(group.names)} does not determine it at this "
@@ -187,10 +185,11 @@ def _derivatives(unit: Unit) -> _Derivatives:
         (unit.laws, local),
         (unit.signals, fields),
     ]
-    places, expressions = [], []
+    places: list[tuple[tuple[int, int], ...]] = []
+    expressions: list[Expr] = []
     for laws, symbols in tables:
         table = {
-            (i, j): define(law.diff(s), model.definitions)
+            (i, j): define(differentiate(law, s), model.definitions)
             for i, law in enumerate(laws)
             for j, s in enumerate(symbols)
             if law.has(s)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import sympy
@@ -20,7 +20,7 @@ from sympy import Expr, Lambda, Symbol
 from sympy.printing.numpy import SciPyPrinter
 
 from gatetheory.errors import ParameterError
-from gatetheory.functions import instantiate, logistic
+from gatetheory.functions import canonical, instantiate
 
 Array = NDArray[np.float64]
 
@@ -76,16 +76,8 @@ def compile_kernel(arguments: tuple[Symbol, ...], expressions: tuple[Expr, ...])
 
 
 def define(expression: Expr, definitions: Mapping[str, Lambda]) -> Expr:
-    """Put in the definitions of the nonlinearities, in a form that neither overflows nor cancels.
-
-    1/(1 + e^{-x}) becomes logistic(x), and what is left of 1 - tanh² becomes sech².
-    """
-    safe = {
-        name: Lambda(d.variables, _as_logistic(d.expr)) for name, d in definitions.items()
-    }
-    expression = instantiate(_as_logistic(expression), safe)
-    w, c = sympy.Wild("w"), sympy.Wild("c", exclude=[0])
-    return cast("Expr", expression.replace(c - c * sympy.tanh(w) ** 2, c * sympy.sech(w) ** 2))
+    """Put in the definitions of the nonlinearities, in a form that does not overflow."""
+    return cast("Expr", canonical(instantiate(expression, definitions)))
 
 
 def as_double(number: Expr, name: str) -> float:
@@ -103,24 +95,6 @@ def as_double(number: Expr, name: str) -> float:
     return value
 
 
-def _as_logistic(expression: Expr) -> Expr:
-    def matches(e: Any) -> bool:
-        return bool(
-            e.is_Pow
-            and e.exp.is_Integer
-            and e.exp.is_negative
-            and e.base.is_Add
-            and len(e.base.args) == 2
-            and sympy.S.One in e.base.args
-            and isinstance((e.base - 1), sympy.exp)
-        )
-
-    return cast(
-        "Expr",
-        expression.replace(matches, lambda e: logistic(-(e.base - 1).args[0]) ** (-e.exp)),
-    )
-
-
 def _sech(x: ArrayLike) -> Array:
     """1/cosh without overflow."""
     small = np.exp(-np.abs(x))
@@ -136,13 +110,13 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]
     def _print_sech(self, expr: Expr) -> str:
         return f"sech({self._print(expr.args[0])})"
 
-    def _print_DiracDelta(self, expr: Expr) -> str:
+    def _print_DiracDelta(self, expr: Expr) -> str:  # noqa: N802
         return "0.0"
 
-    def _print_Max(self, expr: Expr) -> str:
+    def _print_Max(self, expr: Expr) -> str:  # noqa: N802
         return self._nested("maximum", expr)
 
-    def _print_Min(self, expr: Expr) -> str:
+    def _print_Min(self, expr: Expr) -> str:  # noqa: N802
         return self._nested("minimum", expr)
 
     def _nested(self, name: str, expr: Expr) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import sympy
 from sympy import Expr, Symbol
 
 from gatetheory.errors import ParameterError
@@ -23,6 +22,7 @@ from gatetheory.model.parts import TIME
 from gatetheory.simulation.lowering import Array, Kernel, as_double, compile_kernel, define
 from gatetheory.simulation.unit import Unit
 from gatetheory.simulation.unit_solver import solve_group
+
 
 @dataclass(frozen=True, eq=False)
 class UnitState:
@@ -127,9 +127,8 @@ class Network:
                 values.append(next(noises, 0.0))
         return tuple(values)
 
-    def complete(
-        self, state: Array, time: float = 0.0, noise: Array | None = None
-    ) -> UnitState:
+    @np.errstate(all="ignore")  # a state that blows up is found by those who march
+    def complete(self, state: Array, time: float = 0.0, noise: Array | None = None) -> UnitState:
         """Local fields and algebraic fields that go with a state.
 
         Args:
@@ -152,7 +151,9 @@ class Network:
         local = np.zeros((len(self.model.couplings), self.units))
         known = (*inputs, *self.parameters)
         for stage in self.unit.stages:
-            psi = stage.kernel((*fields, *local, *known), np.empty((len(stage.signals), self.units)))
+            psi = stage.kernel(
+                (*fields, *local, *known), np.empty((len(stage.signals), self.units))
+            )
             for s, signal in zip(stage.signals, psi, strict=True):
                 product = self.stacks[s] @ signal
                 local[list(self.unit.readers[s])] = product.reshape(-1, self.units)
@@ -184,11 +185,19 @@ class Network:
         """Arguments of the unit's kernels."""
         return (*at.fields, *at.local_fields, *at.inputs, *self.parameters)
 
-    def evaluate(self, expressions: list[Expr], at: UnitState) -> Array:
-        """Expressions of the model (fields, local fields, inputs, parameters), shape (k, N)."""
-        defined = [define(e, self.model.definitions) for e in expressions]
-        kernel = compile_kernel(self.unit.arguments, tuple(defined))
-        return kernel(self.arguments(at), np.empty((len(expressions), self.units)))
+    def observable(self, expressions: Sequence[Expr]) -> Callable[[UnitState], Array]:
+        """Compile expressions in fields, local fields, inputs and parameters.
+
+        Returns:
+            A function of a :meth:`complete` state, with result of shape (number of expressions, N).
+        """
+        defined = tuple(define(e, self.model.definitions) for e in expressions)
+        kernel = compile_kernel(self.unit.arguments, defined)
+
+        def evaluate(at: UnitState) -> Array:
+            return kernel(self.arguments(at), np.empty((len(defined), self.units)))
+
+        return evaluate
 
     def _law(self, at: UnitState, out: Array | None) -> Array:
         out = np.empty(self.shape) if out is None else out
@@ -200,7 +209,7 @@ class Network:
         kernels: list[Kernel | None] = []
         for i in self.model.inputs:
             if isinstance(i, ConstantInput):
-                law = sympy.sympify(i.value)
+                law = i.value
             elif isinstance(i, TimeDependentInput):
                 law = i.function(TIME)
             else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from gatetheory.errors import ParameterError
 from gatetheory.model import WhiteNoise
 from gatetheory.simulation.draw import Seed, generator
-from gatetheory.simulation.lowering import Array, compile_kernel, define
+from gatetheory.simulation.lowering import Array, as_double
 from gatetheory.simulation.network import Network
 from gatetheory.simulation.trajectory import march
 
@@ -20,7 +19,7 @@ from gatetheory.simulation.trajectory import march
 class StochasticHeun:
     """Heun's scheme for additive noise, with a fixed step.
 
-    x* = x + a h + b ΔW,  x' = x + (a + a*) h/2 + (b + b*)/2 ΔW,  ΔW ~ N(0, h),  b = √(2D) ∂F/∂ξ.
+    x* = x + a h + b ΔW,  x' = x + (a + a*) h/2 + b ΔW,  ΔW ~ N(0, h),  b = √(2D) ∂F/∂ξ.
     Averages converge with order 2 in the step, single paths with order 1.
 
     Args:
@@ -40,47 +39,34 @@ class StochasticHeun:
         slope, slope_next, ahead = (np.empty(state.shape) for _ in range(3))
 
         def advance(x: Array, t: float, h: float) -> None:
-            kick = rng.standard_normal((len(network.noise_intensities), network.units))
-            kick *= math.sqrt(h)
-            now, later = amplitudes(t), amplitudes(t + h)
+            white = rng.standard_normal((amplitudes.shape[1], network.units))
+            kick = math.sqrt(h) * (amplitudes @ white)
             network.drift(x, t, out=slope)
             np.multiply(slope, h, out=ahead)
             np.add(ahead, x, out=ahead)
-            np.add(ahead, now @ kick, out=ahead)
+            np.add(ahead, kick, out=ahead)
             network.drift(ahead, t + h, out=slope_next)
             np.add(slope, slope_next, out=slope)
             np.multiply(slope, h / 2, out=slope)
             x += slope
-            x += (now + later) / 2 @ kick
+            x += kick
 
         states, steps = march(state, times, self.step, advance)
         return states, 2 * steps
 
 
-def noise_amplitudes(network: Network) -> Callable[[float], Array]:
-    """√(2 D_w) ∂(dx_f/dt)/∂ξ_w as a function of time, shape (fields with dynamics, noises).
+def noise_amplitudes(network: Network) -> Array:
+    """√(2 D_w) ∂(dx_f/dt)/∂ξ_w, shape (number of fields with dynamics, number of noises).
 
-    A model's noise is additive: the slope contains inputs and parameters only.
-
-    Raises:
-        ParameterError: If an input that differs between units multiplies the noise.
+    A model's noise is additive: the slopes contain parameters only.
     """
-    model, unit = network.model, network.unit
-    noises = [i.symbol for i in model.inputs if isinstance(i, WhiteNoise)]
-    slopes = [unit.laws[f].diff(xi) for f in unit.dynamic for xi in noises]
-    for s in set().union(*(slope.free_symbols for slope in slopes)):
-        if s.name in network.static_inputs:
-            raise ParameterError(
-                f"input {s.name}, which differs between units, multiplies white noise; "
-                "the simulator does not do that: add the two"
-            )
-    arguments = (*(i.symbol for i in model.inputs), *model.symbols.values())
-    kernel = compile_kernel(arguments, tuple(define(e, model.definitions) for e in slopes))
-    scale = np.sqrt(2 * network.noise_intensities)
-
-    def amplitudes(time: float) -> Array:
-        known = (*network.inputs(time), *network.parameters)
-        values = kernel(known, np.empty((len(slopes), 1)))
-        return values.reshape(len(unit.dynamic), -1) * scale
-
-    return amplitudes
+    noises = [i for i in network.model.inputs if isinstance(i, WhiteNoise)]
+    slopes = [
+        [
+            as_double(network.unit.laws[f].diff(i.symbol).xreplace(dict(network.values)), "slope")
+            for i in noises
+        ]
+        for f in network.unit.dynamic
+    ]
+    shape = (len(network.unit.dynamic), len(noises))
+    return np.reshape(np.array(slopes), shape) * np.sqrt(2 * network.noise_intensities)

@@ -66,7 +66,7 @@ def synthetic_state(
             )
         if name in drawn:
             raise ParameterError(f"{name} has a variance and a relation; give one")
-        known[name] = _evaluate(sympy.sympify(relation), drawn, network)
+        known[name] = _evaluate(relation, drawn, network)
     missing = [name for name in fields if name not in known]
     if missing:
         raise ParameterError(f"give a variance or a relation for field {', '.join(missing)}")
@@ -79,7 +79,7 @@ def synthetic_state(
 
 
 def _evaluate(relation: Expr, drawn: Mapping[str, Array], network: Network) -> Array:
-    if not isinstance(relation, Expr):
+    if not isinstance(relation, Expr):  # never a string: SymPy would execute it
         raise ParameterError(f"a relation must be a SymPy expression, got {relation!r}")
     defined = define(relation, network.model.definitions)
     parameters = dict(zip(network.model.symbols, network.parameters, strict=True))
@@ -92,4 +92,4 @@ def _evaluate(relation: Expr, drawn: Mapping[str, Array], network: Network) -> A
             )
         values[symbol] = drawn.get(symbol.name, parameters.get(symbol.name))
     kernel = compile_kernel(tuple(values), (defined,))
-    return kernel(values.values(), np.empty((1, network.units)))[0]
+    return kernel(values.values(), np.empty((1, network.units))).reshape(network.units)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Trajectory:
     @property
     def final(self) -> Array:
         """The last state."""
-        return self.states[-1]
+        return cast("Array", self.states[-1])
 
 
 class Integrator(Protocol):
@@ -66,6 +67,7 @@ class Integrator(Protocol):
         ...
 
 
+@np.errstate(all="ignore")  # overflow is found by its result
 def march(
     state: Array, times: Array, step: float, advance: Callable[[Array, float, float], None]
 ) -> tuple[Array, int]:
@@ -90,7 +92,7 @@ def march(
     states[0] = state
     x = state.copy()
     total = 0
-    for k, (start, stop) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for k, (start, stop) in enumerate(pairwise(times)):
         steps = max(1, math.ceil((stop - start) / step - 1e-9))
         h = float(stop - start) / steps
         for i in range(steps):

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import sympy
 from sympy import Expr, Symbol
 
 from gatetheory.errors import ParameterError
-from gatetheory.functions import Next
-from gatetheory.model import Model, WhiteNoise
+from gatetheory.model import Model
 from gatetheory.simulation.lowering import Kernel, compile_kernel, define
 from gatetheory.simulation.unit_solver import Group, make_groups
 
@@ -73,7 +71,7 @@ def make_unit(model: Model, values: Mapping[Symbol, Expr]) -> Unit:
 
     Raises:
         ParameterError: If the values leave fields without dynamics that cannot be computed one
-            after the other, or let white noise drive a field without dynamics.
+            after the other.
     """
     algebraic = frozenset(
         f.name
@@ -95,7 +93,6 @@ def arguments_of(model: Model) -> tuple[Symbol, ...]:
 
 @lru_cache(maxsize=64)
 def _compile(model: Model, algebraic: frozenset[str]) -> Unit:
-    _refuse_noise(model, algebraic)
     resolved = model.resolved_laws
     laws = []
     for f in model.fields:
@@ -105,12 +102,9 @@ def _compile(model: Model, algebraic: frozenset[str]) -> Unit:
         elif f.drift is not None:
             law = law / f.time_constant
         laws.append(law)
-    # A signal may read an updated value: that is the law which computes it.
-    read = [c.signal.xreplace({Next(x): resolved[x] for x in resolved}) for c in model.couplings]
+    read = [c.signal for c in model.couplings]
     signals = tuple(dict.fromkeys(read))
-    readers = tuple(
-        tuple(a for a, psi in enumerate(read) if psi == signal) for signal in signals
-    )
+    readers = tuple(tuple(a for a, psi in enumerate(read) if psi == signal) for signal in signals)
     arguments = arguments_of(model)
     dynamic = tuple(i for i, f in enumerate(model.fields) if f.name not in algebraic)
     return Unit(
@@ -164,13 +158,3 @@ def _stages(
         kernel = compile_kernel(arguments, tuple(defined[s] for s in ready))
         stages.append(Stage(tuple(ready), kernel, tuple(solved)))
     return tuple(stages)
-
-
-def _refuse_noise(model: Model, algebraic: frozenset[str]) -> None:
-    noises = {i.symbol for i in model.inputs if isinstance(i, WhiteNoise)}
-    for f in model.fields:
-        if f.name in algebraic and noises & sympy.sympify(f.law).free_symbols:
-            raise ParameterError(
-                f"white noise drives field {f.name}, whose time constant is 0 at these values; "
-                "give it a positive time constant"
-            )

@@ -15,6 +15,7 @@ import sympy
 from sympy import Expr, Symbol
 
 from gatetheory.errors import ConvergenceError, ParameterError
+from gatetheory.functions import differentiate
 from gatetheory.simulation.lowering import Array, Kernel, compile_kernel
 
 _MAX_ITERATIONS = 100
@@ -60,8 +61,7 @@ def make_groups(
         for i, law in residuals.items()
     }
     needs = {
-        i: {j for j in laws if j != i and symbols[j] in law.free_symbols}
-        for i, law in laws.items()
+        i: {j for j in laws if j != i and symbols[j] in law.free_symbols} for i, law in laws.items()
     }
     reach = {i: set(direct) for i, direct in needs.items()}
     for _ in residuals:
@@ -150,7 +150,9 @@ def _make_group(
     return Group(
         fields=group,
         names=tuple(x.name for x in own),
-        reads=frozenset(cast("set[Symbol]", set().union(*(row.free_symbols for row in rows)))),
+        reads=frozenset(s for row in rows for s in row.free_symbols),
         explicit=None if formula is None else compile_kernel(arguments, (formula,)),
-        residual=compile_kernel(arguments, (*rows, *(row.diff(x) for row in rows for x in own))),
+        residual=compile_kernel(
+            arguments, (*rows, *(differentiate(row, x) for row in rows for x in own))
+        ),
     )

@@ -1,0 +1,82 @@
+"""The theory of a model: every result that can be derived from it, each derived when first read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from gatetheory.equations.provenance import EquationSet
+from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, SpectralCondition
+from gatetheory.errors import ParameterError
+from gatetheory.model import Model
+from gatetheory.theory.fixed_points import derive_fixed_points, fixed_point_law
+from gatetheory.theory.jacobian import synthetic_law
+from gatetheory.theory.moments import derive_moments
+from gatetheory.theory.single_site import SingleSite
+from gatetheory.theory.spectrum import derive_spectrum
+
+RESULTS = ("single_site", "fixed_points", "spectrum", "moments")
+
+
+@dataclass(frozen=True)
+class Theory:
+    """The mean-field theory of a model.
+
+    Each attribute is derived on first access; a result that does not exist for the model raises
+    :class:`~gatetheory.errors.DerivationError` and says why.
+    """
+
+    model: Model
+
+    @cached_property
+    def single_site(self) -> SingleSite:
+        """The single-unit process that the average over the couplings leaves."""
+        return SingleSite(self.model)
+
+    @cached_property
+    def fixed_points(self) -> SelfConsistency:
+        """Self-consistency of the order parameters at a fixed point."""
+        return derive_fixed_points(self.single_site)
+
+    @cached_property
+    def spectrum(self) -> SpectralCondition:
+        """Support of the Jacobian's spectrum at a fixed point."""
+        return derive_spectrum(self.single_site, fixed_point_law(self.model), "a fixed point")
+
+    @cached_property
+    def synthetic_spectrum(self) -> SpectralCondition:
+        """Support of the Jacobian's spectrum at a state with given variances."""
+        return derive_spectrum(self.single_site, synthetic_law(self.model), "a synthetic state")
+
+    @cached_property
+    def moments(self) -> MatrixMoments:
+        """Moments of the Jacobian at a fixed point."""
+        return derive_moments(self.model, fixed_point_law(self.model), "a fixed point")
+
+    @cached_property
+    def synthetic_moments(self) -> MatrixMoments:
+        """Moments of the Jacobian at a state with given variances."""
+        return derive_moments(self.model, synthetic_law(self.model), "a synthetic state")
+
+    def equations(self, result: str) -> EquationSet:
+        """The equations of a result, by its name.
+
+        Raises:
+            ParameterError: If there is no such result.
+        """
+        if result not in RESULTS:
+            raise ParameterError(f"no result {result!r}; there are {', '.join(RESULTS)}")
+        found: EquationSet = getattr(self, result).equations
+        return found
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"{e.latex().replace(' = ', ' &= ', 1)}" for e in self._headlines()]
+        return "$$\\begin{aligned}" + r"\\ ".join(rows) + "\\end{aligned}$$"
+
+    def _headlines(self) -> tuple[object, ...]:
+        return (*self.fixed_points.equations, self.spectrum["boundary"])
+
+
+def derive(model: Model) -> Theory:
+    """The theory of a model."""
+    return Theory(model)

@@ -1,0 +1,51 @@
+"""Limits of derived expressions in the parameters of their model.
+
+A limit is taken where the parameters stand, in the definitions of the nonlinearities and in explicit
+coefficients, so that averages over a saturated gate fold by themselves.
+
+*Assumptions*: the limit of an average is the average of the limit (the nonlinearities are bounded
+uniformly, or dominated).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy
+from sympy import Expr, Lambda, Symbol
+
+from gatetheory.functions import instantiate
+
+
+def limit_of_definitions(
+    definitions: Mapping[str, Lambda], limits: Mapping[Symbol, Expr]
+) -> dict[str, Lambda]:
+    """Pointwise limits of nonlinearities."""
+    return {
+        name: Lambda(d.variables, limit_of(d.expr, limits)) for name, d in definitions.items()
+    }
+
+
+def limit_of(expression: Expr, limits: Mapping[Symbol, Expr]) -> Expr:
+    """Limit of an expression; finite values are substituted, infinite ones taken one by one."""
+    finite = {s: v for s, v in limits.items() if sympy.sympify(v).is_finite}
+    expression = expression.subs(finite)
+    for symbol, value in limits.items():
+        if symbol in finite or symbol not in expression.free_symbols:
+            continue
+        expression = sympy.limit(expression.rewrite(sympy.exp), symbol, value)
+    return expression
+
+
+def derived_limit(
+    expression: Expr, definitions: Mapping[str, Lambda], limits: Mapping[Symbol, Expr]
+) -> Expr:
+    """A derived expression in a limit, with the limiting nonlinearities put in.
+
+    Args:
+        expression: Any derived expression, averages included.
+        definitions: Definitions of its nonlinearities.
+        limits: Value, or ±∞, for each parameter that goes to a limit.
+    """
+    defined = instantiate(expression, limit_of_definitions(definitions, limits))
+    return limit_of(defined, limits)
