@@ -6,14 +6,17 @@ definitions of the nonlinearities. It says nothing about how it is solved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 from sympy import Expr, ImmutableDenseMatrix, Lambda, Symbol
 
 from gatetheory.equations.provenance import Equation, EquationSet
+
+Bind = Callable[[Mapping[str, Any] | None], dict[Symbol, Expr]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class SelfConsistency:
         maps: G, one expression per unknown, with averages and abstract nonlinearities.
         parameters: Symbols that stand for parameters.
         definitions: Definition of every nonlinearity.
+        bind: Turns names and values into exact values of all parameters, defaults filled in.
+        linearization: Derives the spectrum at a solution, which decides on its stability.
     """
 
     equations: EquationSet
@@ -33,6 +38,10 @@ class SelfConsistency:
     maps: tuple[Expr, ...]
     parameters: tuple[Symbol, ...]
     definitions: Mapping[str, Lambda] = field(hash=False)
+    bind: Bind = field(hash=False, compare=False)
+    linearization: Callable[[], SpectralCondition] | None = field(
+        default=None, hash=False, compare=False
+    )
 
     def __getitem__(self, tag: str) -> Equation:
         return self.equations[tag]
@@ -107,6 +116,8 @@ class SpectralCondition:
         discrete: Whether λ is a multiplier, the border of stability being the unit circle.
         parameters: Symbols that stand for parameters.
         definitions: Definition of every nonlinearity.
+        bind: Turns names and values into exact values of all parameters, defaults filled in.
+        state: What determines the order parameters of the law; None where they are given.
     """
 
     equations: EquationSet
@@ -120,6 +131,8 @@ class SpectralCondition:
     discrete: bool
     parameters: tuple[Symbol, ...]
     definitions: Mapping[str, Lambda] = field(hash=False)
+    bind: Bind = field(hash=False, compare=False)
+    state: SelfConsistency | None
 
     def __getitem__(self, tag: str) -> Equation:
         return self.equations[tag]
@@ -139,6 +152,8 @@ class MatrixMoments:
         law: The state the averages are taken over.
         parameters: Symbols that stand for parameters.
         definitions: Definition of every nonlinearity.
+        bind: Turns names and values into exact values of all parameters, defaults filled in.
+        state: What determines the order parameters of the law; None where they are given.
     """
 
     equations: EquationSet
@@ -147,6 +162,8 @@ class MatrixMoments:
     law: StateLaw
     parameters: tuple[Symbol, ...]
     definitions: Mapping[str, Lambda] = field(hash=False)
+    bind: Bind = field(hash=False, compare=False)
+    state: SelfConsistency | None
 
     def __getitem__(self, tag: str) -> Equation:
         return self.equations[tag]

@@ -24,6 +24,7 @@ from gatetheory.equations.bounds import bounds
 from gatetheory.equations.shapes import SelfConsistency
 from gatetheory.errors import ConvergenceError
 from gatetheory.functions import instantiate
+from gatetheory.solvers.records import FixedPoint, FixedPoints, Provenance, by_name
 
 Array = NDArray[np.float64]
 
@@ -334,3 +335,53 @@ def _complete_exactly(
         errors = {x: e + residual for x, e in errors.items()}
     unknown |= dict(zip(problem.core, core, strict=True))
     return Root(unknown, errors, residual, multiple)
+
+
+# ---- the whole solve -----------------------------------------------------------------------------
+
+
+def solve_fixed_points(
+    problem: SelfConsistency,
+    parameters: Mapping[Symbol, Expr],
+    programs: CoreProblem,
+    exact_programs: CoreProblem | None,
+    stable: Callable[[Root], bool] | None,
+    digits: int,
+) -> FixedPoints:
+    """All fixed points as people read them.
+
+    Args:
+        problem: The derived equations.
+        parameters: Exact values.
+        programs: Compiled for doubles.
+        exact_programs: Compiled for ``digits`` digits; None for doubles.
+        stable: Decides on the stability of a solution in doubles.
+        digits: Digits asked for.
+
+    Raises:
+        ConvergenceError: If a search did not converge.
+    """
+    found = find_roots(programs, parameters)
+    points = []
+    for root in found.roots:
+        final = root
+        if exact_programs is not None:
+            final = refine_root(exact_programs, root, parameters, digits)
+        points.append(
+            FixedPoint(
+                values=by_name(final.values),
+                errors=by_name(final.errors),
+                residual=final.residual,
+                stable=None if stable is None else stable(root),
+                multiple=final.multiple,
+            )
+        )
+    return FixedPoints(
+        status="ok" if points else "no_solution",
+        points=tuple(points),
+        complete=found.complete,
+        searched=found.searched,
+        provenance=Provenance(
+            by_name(parameters), digits, problem.equations.assumptions, problem.equations.references
+        ),
+    )

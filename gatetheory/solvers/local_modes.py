@@ -40,12 +40,26 @@ class LocalModes:
         families: Samples of eigenvalues outside K that vary from unit to unit, a row per mode.
         fixed_poles: Poles of K that are the same for all units.
         moving_poles: Samples of the poles of K that vary from unit to unit, a row per mode.
+        active: Which fields are both driven and read.
     """
 
     atoms: Complex
     families: Complex
     fixed_poles: Complex
     moving_poles: Complex
+    active: NDArray[np.bool_]
+
+    @property
+    def segments(self) -> tuple[tuple[float, float], ...]:
+        """Real intervals on which K is infinite, merged where they overlap."""
+        found: list[tuple[float, float]] = []
+        real = self.moving_poles[np.all(self.moving_poles.imag == 0, axis=1)].real
+        for low, high in sorted((float(row.min()) + 0.0, float(row.max()) + 0.0) for row in real):
+            if found and low <= found[-1][1]:
+                found[-1] = (found[-1][0], max(high, found[-1][1]))
+            else:
+                found.append((low, high))
+        return tuple(found)
 
 
 def local_modes(condition: SpectralCondition, backend: Backend, state: State) -> LocalModes:
@@ -57,7 +71,7 @@ def local_modes(condition: SpectralCondition, backend: Backend, state: State) ->
     inside = _sorted_eigenvalues(drift, mass, active)
     atoms, families = _constant_or_not(outside)
     fixed, moving = _constant_or_not(inside)
-    return LocalModes(atoms, families, fixed, moving)
+    return LocalModes(atoms, families, fixed, moving, active)
 
 
 def _sample(

@@ -36,7 +36,7 @@ class Border:
     Args:
         value: Abscissa, or radius.
         error: Error estimate.
-        point: A point λ of the support with that abscissa or radius.
+        offset: λ − λ₀ at a point of the support with that abscissa or radius.
         origin: ``"boundary"`` of the bulk, an ``"atom"``, or ``"edge"`` of a range of poles that
             is approached but not passed (from below, as N → ∞).
         stable: Whether the state is stable: K has spectral radius below one everywhere on and
@@ -46,7 +46,7 @@ class Border:
 
     value: float
     error: float
-    point: complex
+    offset: complex
     origin: str
     stable: bool
     growth_at_border: float
@@ -69,25 +69,24 @@ def find_border(transfer: TransferMatrix, state: State, modes: LocalModes) -> Bo
     pole = max([*moving, *fixed], default=0.0 if discrete else -1.0)
 
     bulk = _bulk_edge(outermost, float(pole), has_pole=bool(len(moving) or len(fixed)))
-    candidates = []
+    candidates: list[tuple[float, float, complex, str]] = []
     if bulk is not None:
         candidates.append((*bulk, "boundary"))
     if len(moving):
-        candidates.append((float(moving.max()), 0.0, complex(moving.max()), "edge"))
+        edge = modes.moving_poles.ravel()[np.argmax(moving)]
+        candidates.append((float(moving.max()) + 0.0, 0.0, complex(edge) - critical, "edge"))
     if len(atoms):
         top = float(atoms.max())
         every = np.concatenate([modes.atoms, modes.families.ravel()])
-        point = complex(every[np.argmax(size(every))])
-        candidates.append((top, 4e-16 * abs(top), point, "atom"))
-    if not candidates:
-        candidates.append((float(pole), 0.0, complex(pole), "atom"))
-    value, error, point, origin = max(candidates, key=lambda c: c[0])
+        place = complex(every[np.argmax(atoms)]) - critical
+        candidates.append((top, 4e-16 * abs(top), place, "atom"))
+    value, error, offset, origin = max(candidates, key=lambda c: c[0])
     growth = outermost.at(critical if pole < critical else critical + NEAREST)[0]
     decays = bool(np.all(atoms < critical)) and pole <= critical
     return Border(
         value=value,
         error=error,
-        point=point,
+        offset=offset,
         origin=origin,
         stable=bool(growth < 1 and decays),
         growth_at_border=growth,
@@ -98,13 +97,14 @@ def _bulk_edge(
     outermost: _Outermost, pole: float, *, has_pole: bool
 ) -> tuple[float, float, complex] | None:
     """Outermost root of ρ = 1 beyond a pole; None where ρ stays below one."""
+    low, high = float(np.log(NEAREST)), float(np.log(FARTHEST))
 
     def excess(s: float) -> float:
-        radius = outermost.at(pole + np.exp(s), offset=(pole, float(np.exp(s))))[0]
+        distance = float(np.exp(s))
+        radius = outermost.at(pole + distance, offset=(pole, distance))[0]
         return float(np.log(max(radius, 1e-300))) if np.isfinite(radius) else 700.0
 
-    low, high = float(np.log(NEAREST)), float(np.log(FARTHEST))
-    if excess(low) < 0:
+    if not has_pole or excess(low) < 0:
         return None
     if excess(high) > 0:
         raise ConvergenceError(
@@ -113,11 +113,11 @@ def _bulk_edge(
         )
     s = float(optimize.brentq(excess, low, high, xtol=1e-15, rtol=8.9e-16))
     distance = float(np.exp(s))
-    radius, noise, point = outermost.at(pole + distance, offset=(pole, distance))
+    radius, noise, offset = outermost.at(pole + distance, offset=(pole, distance))
     step = 1e-4
     slope = (excess(s + step) - excess(s - step)) / (2 * step)
     error = distance * (noise / radius + 1e-15) / max(abs(slope), 1e-300)
-    return pole + distance, error + 2e-16 * abs(pole + distance), point
+    return pole + distance, error + 2e-16 * abs(pole + distance), offset
 
 
 class _Outermost:
@@ -142,7 +142,7 @@ class _Outermost:
         if 0 < k < len(x) - 1 and np.isfinite(radius[k]):
             return self._refined(level, offset, k)
         radius, noise = self.transfer.spectral_radius(x[k], y[k], self.state)
-        return float(radius), float(noise), self._point(float(x[k]), float(y[k]))
+        return float(radius), float(noise), complex(x[k], y[k])
 
     def _directions(
         self, level: float, offset: tuple[float, float] | None
@@ -182,7 +182,4 @@ class _Outermost:
         )
         x, y = place(float(best.x))
         radius, noise = self.transfer.spectral_radius(x, y, self.state)
-        return float(radius[0]), float(noise[0]), self._point(float(x[0]), float(y[0]))
-
-    def _point(self, x: float, y: float) -> complex:
-        return complex(x + (1.0 if self.transfer.condition.discrete else 0.0), y)
+        return float(radius[0]), float(noise[0]), complex(x[0], y[0])

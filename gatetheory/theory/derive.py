@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gatetheory.equations.provenance import EquationSet
@@ -36,27 +36,32 @@ class Theory:
     @cached_property
     def fixed_points(self) -> SelfConsistency:
         """Self-consistency of the order parameters at a fixed point."""
-        return derive_fixed_points(self.single_site)
+        derived = derive_fixed_points(self.single_site)
+        return replace(derived, linearization=lambda: self.spectrum)
 
     @cached_property
     def spectrum(self) -> SpectralCondition:
         """Support of the Jacobian's spectrum at a fixed point."""
-        return derive_spectrum(self.single_site, fixed_point_law(self.model), "a fixed point")
+        law = fixed_point_law(self.model)
+        return derive_spectrum(self.single_site, law, "a fixed point", self.fixed_points)
 
     @cached_property
     def synthetic_spectrum(self) -> SpectralCondition:
         """Support of the Jacobian's spectrum at a state with given variances."""
-        return derive_spectrum(self.single_site, synthetic_law(self.model), "a synthetic state")
+        return derive_spectrum(
+            self.single_site, synthetic_law(self.model), "a synthetic state", None
+        )
 
     @cached_property
     def moments(self) -> MatrixMoments:
         """Moments of the Jacobian at a fixed point."""
-        return derive_moments(self.model, fixed_point_law(self.model), "a fixed point")
+        law = fixed_point_law(self.model)
+        return derive_moments(self.model, law, "a fixed point", self.fixed_points)
 
     @cached_property
     def synthetic_moments(self) -> MatrixMoments:
         """Moments of the Jacobian at a state with given variances."""
-        return derive_moments(self.model, synthetic_law(self.model), "a synthetic state")
+        return derive_moments(self.model, synthetic_law(self.model), "a synthetic state", None)
 
     def equations(self, result: str) -> EquationSet:
         """The equations of a result, by its name.

@@ -91,6 +91,7 @@ def derive_fixed_points(single_site: SingleSite) -> SelfConsistency:
         maps=tuple(maps),
         parameters=tuple(model.symbols.values()),
         definitions=model.definitions,
+        bind=model.bind,
     )
 
 

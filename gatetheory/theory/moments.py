@@ -24,7 +24,7 @@ from sympy import Expr, ImmutableDenseMatrix, S, Symbol
 
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.provenance import Equation, EquationSet, Step
-from gatetheory.equations.shapes import MatrixMoments, StateLaw
+from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, StateLaw
 from gatetheory.errors import DerivationError
 from gatetheory.model import Model
 from gatetheory.references import SPECTRA
@@ -35,7 +35,9 @@ from gatetheory.theory.spectrum import INDEPENDENT_STATE
 HIGHEST_MOMENT = 3
 
 
-def derive_moments(model: Model, law: StateLaw, state: str) -> MatrixMoments:
+def derive_moments(
+    model: Model, law: StateLaw, state: str, determined_by: SelfConsistency | None
+) -> MatrixMoments:
     """(1/N)⟨Tr (D Dᵀ)^k⟩ for k = 1, 2, 3 and (1/N)⟨Tr D⟩ at a state.
 
     Raises:
@@ -71,6 +73,8 @@ def derive_moments(model: Model, law: StateLaw, state: str) -> MatrixMoments:
         law=law,
         parameters=tuple(model.symbols.values()),
         definitions=model.definitions,
+        bind=model.bind,
+        state=determined_by,
     )
 
 

@@ -20,7 +20,7 @@ from sympy import Abs, Add, Dummy, Expr, ImmutableDenseMatrix, Mul, S, Symbol, d
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.process import ProcessAverage
 from gatetheory.equations.provenance import Assumption, Equation, EquationSet, Step
-from gatetheory.equations.shapes import SpectralCondition, StateLaw
+from gatetheory.equations.shapes import SelfConsistency, SpectralCondition, StateLaw
 from gatetheory.references import SPECTRA
 from gatetheory.theory.jacobian import JacobianParts, jacobian_parts
 from gatetheory.theory.single_site import INDEPENDENT_COUPLINGS, LARGE_N, SingleSite
@@ -79,13 +79,16 @@ def nest(expression: Expr) -> Expr:
     return best * nest(Add(*inside)) + nest(Add(*outside))
 
 
-def derive_spectrum(single_site: SingleSite, law: StateLaw, state: str) -> SpectralCondition:
+def derive_spectrum(
+    single_site: SingleSite, law: StateLaw, state: str, determined_by: SelfConsistency | None
+) -> SpectralCondition:
     """Transfer matrix and boundary of the spectral support.
 
     Args:
         single_site: The process; supplies the model and what is independent of what.
         law: The state at which numbers are wanted.
         state: Its name, in words.
+        determined_by: What determines the law's order parameters; None where they are given.
     """
     model = single_site.model
     general = jacobian_parts(model)
@@ -108,7 +111,7 @@ def derive_spectrum(single_site: SingleSite, law: StateLaw, state: str) -> Spect
             meaning=f"boundary of the spectral support at {state}",
             trace=(
                 *trace,
-                Step("state", f"averages are taken at {state}", sympy.Matrix(transfer)),
+                Step("state", f"averages are taken at {state}", transfer),
                 Step("reduced equation", "det(1 − K) = 0", boundary_condition(transfer)),
             ),
             **shared,
@@ -147,6 +150,8 @@ def derive_spectrum(single_site: SingleSite, law: StateLaw, state: str) -> Spect
         discrete=model.time == "discrete",
         parameters=tuple(model.symbols.values()),
         definitions=model.definitions,
+        bind=model.bind,
+        state=determined_by,
     )
 
 
@@ -154,9 +159,9 @@ def _trace(single_site: SingleSite, parts: JacobianParts) -> tuple[Step, ...]:
     integrand = ProcessAverage(Abs(Symbol("R_a (lambda E - A)^(-1) L_b")) ** 2)
     return (
         *single_site.equations.equations[0].trace[:1],
-        Step("Jacobian", "A = ∂F/∂x", sympy.Matrix(parts.drift)),
-        Step("Jacobian", "L = ∂F/∂η, a column per coupling", sympy.Matrix(parts.drives)),
-        Step("Jacobian", "R = ∂ψ/∂x, a row per coupling", sympy.Matrix(parts.readouts)),
+        Step("Jacobian", "A = ∂F/∂x", parts.drift),
+        Step("Jacobian", "L = ∂F/∂η, a column per coupling", parts.drives),
+        Step("Jacobian", "R = ∂ψ/∂x, a row per coupling", parts.readouts),
         Step("average", "contracting J with its transpose between two resolvents gives, for each "
              "pair of couplings, s_a² times", integrand),
         Step("saddle point", "the ladder of contractions diverges where K has eigenvalue 1"),

@@ -1,0 +1,125 @@
+"""Compiles expressions with Gaussian averages to double-precision programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Symbol
+
+from gatetheory.codegen.functions_numpy import DOUBLES
+from gatetheory.codegen.integrand import analyse
+from gatetheory.codegen.kernels import compile_kernel
+from gatetheory.codegen.lowering import lower
+from gatetheory.codegen.program import Evaluation
+from gatetheory.codegen.quadrature_numpy import NumpyQuadrature
+from gatetheory.codegen.rewriting import stable
+from gatetheory.errors import ParameterError
+
+name = "numpy"
+TOLERANCE = 1e-13
+"""Default relative accuracy of an average, with respect to ⟨|f|⟩."""
+
+
+def compile(outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> NumpyProgram:
+    """Compile real expressions in real symbols; averages included."""
+    return NumpyProgram(tuple(outputs), tuple(arguments))
+
+
+class NumpyProgram:
+    """Expressions compiled to doubles. Arguments broadcast; so do the results.
+
+    Args:
+        outputs: What is evaluated.
+        arguments: Symbols whose values a call expects.
+    """
+
+    def __init__(self, outputs: tuple[Expr, ...], arguments: tuple[Symbol, ...]) -> None:
+        self.outputs, self.arguments = outputs, arguments
+        lowered = lower(outputs, arguments)
+        self._lowered = lowered
+        symbols = [q.symbol for q in lowered.quadratures]
+        known = [*arguments, *symbols]
+        place = {s: i for i, s in enumerate(known)}
+        integrands = [analyse(q) for q in lowered.quadratures]
+        self._quadratures = [
+            (NumpyQuadrature(f), [place[s] for s in f.outer]) for f in integrands
+        ]
+        slopes = [o.diff(s) for o in lowered.outputs for s in symbols]
+        expressions = [stable(e) for e in (*lowered.outputs, *slopes)]
+        self._arithmetic = compile_kernel(expressions, [], known, DOUBLES)
+
+    def __call__(self, *values: Any, tolerance: float | None = None) -> Evaluation:
+        """Evaluate; see :class:`gatetheory.codegen.program.Program`."""
+        if len(values) != len(self.arguments):
+            raise ParameterError(
+                f"expected {len(self.arguments)} values, for {self.arguments}; got {len(values)}"
+            )
+        known, shape = _flattened(values)
+        first = len(known)
+        errors: list[Any] = []
+        with np.errstate(all="ignore"):
+            for quadrature, places in self._quadratures:
+                given = [known[i] for i in places]
+                average = quadrature(given, TOLERANCE if tolerance is None else tolerance)
+                error = average.error
+                for i in places:
+                    if i >= first:
+                        error = error + self._carried(quadrature, places, known, i,
+                                                      errors[i - first], average.value)  # fmt: skip
+                known.append(_plain(average.value))
+                errors.append(error)
+            results = self._arithmetic(*known)()
+            n = len(self.outputs)
+            size = shape or ()
+            value = np.stack([np.broadcast_to(_flat(r), (int(np.prod(size)),)) for r in results[:n]])
+            error = np.zeros_like(value)
+            for i in range(n):
+                row = results[n + i * len(errors) : n + (i + 1) * len(errors)]
+                for slope, e in zip(row, errors, strict=True):
+                    error[i] += _nothing_lost(np.abs(_flat(slope)), _flat(e))
+            error += 4 * np.finfo(float).eps * np.abs(value)
+            error = np.where(np.isfinite(value) & np.isfinite(error), error, np.inf)
+        return Evaluation(value.reshape(n, *size), error.reshape(n, *size))
+
+    def _carried(
+        self, quadrature: NumpyQuadrature, places: list[int], known: list[Any], i: int,
+        error: Any, value: Any,
+    ) -> Any:  # fmt: skip
+        """How the error of an earlier average changes this one."""
+        shift = np.maximum(_flat(error), 1e-7 * np.abs(_flat(known[i])))
+        shift = np.where(np.isfinite(shift), shift, 0.0)
+        moved = [known[k] if k != i else _plain(known[k] + _like(known[k], shift)) for k in places]
+        change = np.abs(quadrature(moved, 1e-9).value - value)
+        return _nothing_lost(change / np.where(shift > 0, shift, 1.0), error)
+
+
+def _flattened(values: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
+    """Numbers stay numbers; arrays become one-dimensional, of one length."""
+    if all(isinstance(v, float | int) for v in values):
+        return [float(v) for v in values], ()
+    arrays = [np.asarray(v, dtype=float) for v in values]
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    flat = [
+        float(a) if a.ndim == 0 else np.ascontiguousarray(np.broadcast_to(a, shape)).reshape(-1)
+        for a in arrays
+    ]
+    return flat, shape
+
+
+def _plain(x: Any) -> Any:
+    return float(x) if np.ndim(x) == 0 else x
+
+
+def _flat(x: Any) -> Any:
+    return np.asarray(x, dtype=float)
+
+
+def _like(template: Any, x: Any) -> Any:
+    return float(x) if np.ndim(x) == 0 else x
+
+
+def _nothing_lost(slope: Any, error: Any) -> Any:
+    """|slope| · error, where an infinite error matters unless the slope is exactly 0."""
+    return np.where((slope == 0) | (error == 0), 0.0, slope * error)

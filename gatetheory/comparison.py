@@ -1,0 +1,87 @@
+"""Theory beside simulation: one row a quantity, a verdict a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sympy import Expr
+
+Verdict = Literal["agrees", "differs", "not compared"]
+LIMIT = 4.0  # |z| beyond which theory and simulation differ
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity, predicted and simulated.
+
+    Args:
+        quantity: Name, as in the theory's output.
+        meaning: What it is and where it was taken, in words.
+        theory: The prediction; None where there is none.
+        simulation: Mean over independent networks (extrapolated to N → ∞ where the note says so).
+        stderr: Its standard error.
+        note: Sizes, number of networks, and anything to keep in mind.
+    """
+
+    quantity: str
+    meaning: str
+    theory: float | None
+    simulation: float | None
+    stderr: float | None
+    note: str = ""
+
+    @property
+    def z(self) -> float | None:
+        """(simulation − theory) / standard error."""
+        if self.theory is None or self.simulation is None or not self.stderr:
+            return None
+        return (self.simulation - self.theory) / self.stderr
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether they agree within four standard errors."""
+        if self.z is None:
+            return "not compared"
+        return "agrees" if abs(self.z) <= LIMIT else "differs"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Every comparison made for a model at given parameters."""
+
+    model: str
+    parameters: Mapping[str, Expr] = field(hash=False)
+    units: tuple[int, ...]
+    seeds: int
+    rows: tuple[Comparison, ...]
+
+    def __iter__(self) -> Iterator[Comparison]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def passed(self) -> bool:
+        """Whether at least one comparison was made and none differs."""
+        verdicts = [r.verdict for r in self.rows]
+        return "differs" not in verdicts and "agrees" in verdicts
+
+    def __str__(self) -> str:
+        header = ("quantity", "theory", "simulation", "± s.e.", "z", "verdict")
+        table = [header, *(_cells(r) for r in self.rows)]
+        widths = [max(len(row[k]) for row in table) for k in range(len(header))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table]
+        lines.insert(1, "  ".join("-" * w for w in widths))
+        notes = dict.fromkeys(f"{r.quantity}: {r.note}" for r in self.rows if r.note)
+        return "\n".join([*(line.rstrip() for line in lines), "", *notes])
+
+
+def _cells(row: Comparison) -> tuple[str, ...]:
+    numbers = [
+        "–" if v is None else format(v, f)
+        for v, f in ((row.theory, ".6g"), (row.simulation, ".6g"), (row.stderr, ".2g"))
+    ]
+    return (row.quantity, *numbers, "–" if row.z is None else f"{row.z:+.2f}", row.verdict)

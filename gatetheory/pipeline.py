@@ -1,0 +1,220 @@
+"""The whole flow on one page: derive, compile, solve, simulate.
+
+    Model ──derive──▶ Theory ──compile──▶ programs ──solve──▶ solution
+      └──────────────────────simulate─────────────────────▶ observation
+
+Validation compares the last two (:mod:`gatetheory.validation`), the report shows everything
+(:mod:`gatetheory.presentation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import lru_cache, singledispatch
+from typing import Any
+
+import sympy
+from sympy import Expr, Symbol
+
+from gatetheory.codegen import mpmath_backend, numpy_backend
+from gatetheory.codegen.program import Backend
+from gatetheory.equations.provenance import Equation
+from gatetheory.equations.shapes import (
+    MatrixMoments,
+    SelfConsistency,
+    SpectralCondition,
+    StateLaw,
+)
+from gatetheory.errors import ParameterError
+from gatetheory.model import exact
+from gatetheory.simulation import simulate
+from gatetheory.solvers.fixed_points import CoreProblem, Root, solve_fixed_points
+from gatetheory.solvers.moments import MomentProgram, solve_moments
+from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
+from gatetheory.solvers.spectrum import SpectralProblem, solve_spectrum, with_boundary
+from gatetheory.solvers.transfer import State, TransferMatrix
+from gatetheory.theory.derive import Theory, derive
+
+__all__ = ["boundary", "derive", "eq", "simulate", "solve", "spectral_problem"]
+
+DOUBLE = 15
+MOST_DIGITS = 10_000
+GUARD = 10  # digits of the state beyond those asked of the spectrum
+
+Values = Mapping[str, Any]
+
+
+def eq(theory: Theory, tag: str) -> Equation:
+    """An equation by its stable tag, ``"fixed_points.Delta_h"`` or ``"spectrum.boundary"``.
+
+    Raises:
+        ParameterError: If there is no such result or equation; the nearest are named.
+    """
+    result, _, name = tag.partition(".")
+    return theory.equations(result)[name]
+
+
+# ---- compile -------------------------------------------------------------------------------------
+
+
+def backend(digits: int) -> Backend:
+    """The arithmetic for a number of digits: doubles up to 15, mpmath beyond.
+
+    Raises:
+        ParameterError: If the number of digits makes no sense.
+    """
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS:
+        raise ParameterError(f"digits must be a whole number from 1 to {MOST_DIGITS}, got {digits}")
+    return numpy_backend if digits <= DOUBLE else mpmath_backend.arithmetic(digits)
+
+
+@lru_cache(maxsize=32)
+def fixed_point_programs(problem: SelfConsistency, digits: int) -> CoreProblem:
+    """Programs for the search of fixed points."""
+    return CoreProblem(problem, backend(digits))
+
+
+@lru_cache(maxsize=32)
+def spectral_problem(condition: SpectralCondition) -> SpectralProblem:
+    """Programs for the spectrum's support, in doubles."""
+    return SpectralProblem(condition, backend(DOUBLE))
+
+
+@lru_cache(maxsize=32)
+def exact_transfer(condition: SpectralCondition, digits: int) -> TransferMatrix:
+    """Programs for the transfer matrix to many digits."""
+    return TransferMatrix(condition, backend(digits))
+
+
+@lru_cache(maxsize=32)
+def moment_programs(problem: MatrixMoments, digits: int) -> MomentProgram:
+    """Programs for the moments of the Jacobian."""
+    return MomentProgram(problem, backend(digits))
+
+
+# ---- solve ---------------------------------------------------------------------------------------
+
+
+@singledispatch
+def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
+    """Solve derived equations at given parameters.
+
+    Args:
+        problem: ``theory.fixed_points``, ``theory.spectrum``, ``theory.moments``, or one of their
+            ``synthetic_`` versions.
+        at: Parameters by name; the rest take their defaults. Decimals are exact (0.1 = 1/10).
+        **options: ``digits`` (15 stands for doubles); for spectrum and moments ``branch``, the
+            number of the fixed point (default the last), or, for the synthetic versions, ``state``,
+            variances by name; for the spectrum ``trace=True`` to trace the boundary curves.
+
+    Returns:
+        :class:`~gatetheory.solvers.records.FixedPoints`,
+        :class:`~gatetheory.solvers.records.Spectrum` or
+        :class:`~gatetheory.solvers.records.Moments`.
+
+    Raises:
+        ParameterError: For names and values that make no sense.
+        ConvergenceError: If a solver stopped early; the message says what to try.
+    """
+    raise ParameterError(
+        f"cannot solve {type(problem).__name__}; give derived equations such as "
+        "derive(model).fixed_points"
+    )
+
+
+@solve.register
+def _(problem: SelfConsistency, at: Values | None = None, *, digits: int = DOUBLE) -> FixedPoints:
+    parameters = problem.bind(at)
+    stable = None
+    if problem.linearization is not None:
+        spectral = spectral_problem(problem.linearization())
+
+        def stable(root: Root) -> bool:
+            rounded = {u: float(v) for u, v in root.values.items()}  # type: ignore[arg-type]
+            return spectral.border(State(parameters, rounded))[0].stable
+
+    precise = fixed_point_programs(problem, digits) if digits > DOUBLE else None
+    programs = fixed_point_programs(problem, DOUBLE)
+    return solve_fixed_points(problem, parameters, programs, precise, stable, digits)
+
+
+@solve.register
+def _(
+    problem: SpectralCondition,
+    at: Values | None = None,
+    *,
+    digits: int = DOUBLE,
+    branch: int = -1,
+    state: Values | None = None,
+    trace: bool = False,
+) -> Spectrum:
+    parameters = problem.bind(at)
+    unknowns = _state(problem.state, problem.law, at, digits, branch, state)
+    precise = exact_transfer(problem, digits) if digits > DOUBLE else None
+    programs = spectral_problem(problem)
+    return solve_spectrum(programs, parameters, unknowns, precise, digits, trace=trace)
+
+
+@solve.register
+def _(
+    problem: MatrixMoments,
+    at: Values | None = None,
+    *,
+    digits: int = DOUBLE,
+    branch: int = -1,
+    state: Values | None = None,
+) -> Moments:
+    parameters = problem.bind(at)
+    unknowns = _state(problem.state, problem.law, at, digits, branch, state)
+    return solve_moments(moment_programs(problem, digits), parameters, unknowns, digits)
+
+
+def boundary(condition: SpectralCondition, solution: Spectrum) -> Spectrum:
+    """A solved spectrum with its boundary curves traced."""
+    return with_boundary(solution, spectral_problem(condition))
+
+
+def _state(
+    equations: SelfConsistency | None,
+    law: StateLaw,
+    at: Values | None,
+    digits: int,
+    branch: int,
+    state: Values | None,
+) -> dict[Symbol, Any]:
+    """Values of a law's unknowns: those of a fixed point, or those given."""
+    if equations is None:
+        return _given_state(law, state or {})
+    if state is not None:
+        raise ParameterError(
+            "a state was given to equations at a fixed point; use theory.synthetic_spectrum or "
+            "theory.synthetic_moments, or leave it out"
+        )
+    more = digits + GUARD if digits > DOUBLE else DOUBLE
+    parameters = equations.bind(at)
+    precise = fixed_point_programs(equations, more) if digits > DOUBLE else None
+    programs = fixed_point_programs(equations, DOUBLE)
+    points = solve_fixed_points(equations, parameters, programs, precise, None, more)
+    if not -len(points) <= branch < len(points):
+        raise ParameterError(
+            f"there is no fixed point number {branch}: {len(points)} found, counted from 0"
+        )
+    return {u: points[branch][u.name] for u in law.unknowns}
+
+
+def _given_state(law: StateLaw, state: Values) -> dict[Symbol, Expr]:
+    known = {u.name: u for u in law.unknowns}
+    for name in state:
+        if name not in known:
+            near = get_close_matches(name, known, n=2, cutoff=0.4) or list(known)
+            raise ParameterError(f"the state has no variance {name!r}; it has {', '.join(near)}")
+    values = {}
+    for name, symbol in known.items():
+        if name not in state and not name.startswith("Delta_d"):
+            raise ParameterError(f"the state needs {name}; it is made of {', '.join(known)}")
+        value = exact(state.get(name, 0))
+        if value.is_negative:
+            raise ParameterError(f"{name} = {value} is a variance and cannot be negative")
+        values[symbol] = sympy.sympify(value)
+    return values
