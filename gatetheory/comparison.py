@@ -23,6 +23,7 @@ class Comparison:
         simulation: Mean over independent networks (extrapolated to N → ∞ where the note says so).
         stderr: Its standard error.
         note: Sizes, number of networks, and anything to keep in mind.
+        tolerance: Where a share is bounded instead of estimated: the largest difference allowed.
     """
 
     quantity: str
@@ -31,6 +32,7 @@ class Comparison:
     simulation: float | None
     stderr: float | None
     note: str = ""
+    tolerance: float | None = None
 
     @property
     def z(self) -> float | None:
@@ -41,7 +43,10 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether they agree within four standard errors."""
+        """Whether they agree within four standard errors, or within the tolerance."""
+        if self.tolerance is not None and self.theory is not None and self.simulation is not None:
+            near = abs(self.simulation - self.theory) <= self.tolerance
+            return "agrees" if near else "differs"
         if self.z is None:
             return "not compared"
         return "agrees" if abs(self.z) <= LIMIT else "differs"
@@ -70,13 +75,17 @@ class Validation:
         return "differs" not in verdicts and "agrees" in verdicts
 
     def __str__(self) -> str:
-        header = ("quantity", "theory", "simulation", "± s.e.", "z", "verdict")
+        header = ("quantity", "where", "theory", "simulation", "± s.e.", "z", "verdict")
         table = [header, *(_cells(r) for r in self.rows)]
         widths = [max(len(row[k]) for row in table) for k in range(len(header))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table]
         lines.insert(1, "  ".join("-" * w for w in widths))
-        notes = dict.fromkeys(f"{r.quantity}: {r.note}" for r in self.rows if r.note)
-        return "\n".join([*(line.rstrip() for line in lines), "", *notes])
+        notes: dict[str, list[str]] = {}
+        for r in self.rows:
+            if r.note:
+                notes.setdefault(r.note, []).append(r.quantity)
+        tail = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items()]
+        return "\n".join([*(line.rstrip() for line in lines), "", *tail])
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
@@ -84,4 +93,4 @@ def _cells(row: Comparison) -> tuple[str, ...]:
         "–" if v is None else format(v, f)
         for v, f in ((row.theory, ".6g"), (row.simulation, ".6g"), (row.stderr, ".2g"))
     ]
-    return (row.quantity, *numbers, "–" if row.z is None else f"{row.z:+.2f}", row.verdict)
+    return (row.quantity, row.meaning, *numbers, "–" if row.z is None else f"{row.z:+.2f}", row.verdict)

@@ -9,7 +9,8 @@ Validation compares the last two (:mod:`gatetheory.validation`), the report show
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache, singledispatch
 from typing import Any
@@ -18,7 +19,7 @@ import sympy
 from sympy import Expr, Symbol
 
 from gatetheory.codegen import mpmath_backend, numpy_backend
-from gatetheory.codegen.program import Backend
+from gatetheory.codegen.program import Backend, Program
 from gatetheory.equations.provenance import Equation
 from gatetheory.equations.shapes import (
     MatrixMoments,
@@ -66,7 +67,19 @@ def backend(digits: int) -> Backend:
     """
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS:
         raise ParameterError(f"digits must be a whole number from 1 to {MOST_DIGITS}, got {digits}")
-    return numpy_backend if digits <= DOUBLE else mpmath_backend.arithmetic(digits)
+    return numpy_backend if digits <= DOUBLE else Arithmetic(digits)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """mpmath at a fixed number of digits, as a backend."""
+
+    digits: int
+    name: str = "mpmath"
+
+    def compile(self, outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> Program:
+        """Compile to programs of this many digits."""
+        return mpmath_backend.compile(outputs, arguments, self.digits)
 
 
 @lru_cache(maxsize=32)

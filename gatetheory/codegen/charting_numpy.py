@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gatetheory.codegen.charts import Chart, Line, Segment, Squeeze
 
-RANGE = 38.5
-"""|u| beyond which the Gaussian weight is below the smallest double."""
-SLOPE = 3.0
-"""Length over which a chart turns linear, in standard deviations."""
 _RESOLVED = 1.2
 """Singularities this far from the real axis need no squeeze."""
-_ENDS = 3.75
-"""How far a segment runs beyond its linear part: its ends are then met to 1e-20."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Lengths of a chart that depend on the precision wanted.
+
+    Args:
+        slope: Length over which a chart turns linear, in standard deviations.
+        reach: |u| up to which the line is covered.
+        ends: How far a segment runs beyond its linear part.
+    """
+
+    slope: float
+    reach: float
+    ends: float
+
+
+DOUBLE = Scale(slope=3.0, reach=38.5, ends=3.75)
+"""Beyond |u| = 38.5 the weight is below the smallest double; ends are met to 1e-20."""
 
 
 class _NumpyElementary:
@@ -37,31 +51,34 @@ def trailing(x: Any) -> Any:
     return x[..., None] if isinstance(x, np.ndarray) and x.ndim else x
 
 
-def line(features: Sequence[tuple[Any, Any]]) -> Chart:
+def line(features: Sequence[tuple[Any, Any]], scale: Scale = DOUBLE) -> Chart:
     """Chart of the whole line for singularities c ± iw, given as (c, w)."""
-    ordered = _by_width(features)
+    ordered = _by_width(features, scale.reach)
+    slope, end = scale.slope, scale.reach / scale.slope
     squeezes: list[Squeeze] = []
     origin: Any = 0.0
     for c, w in ordered:
         if not squeezes:
-            depth = np.minimum(w / SLOPE, np.pi / 2)
+            depth = np.minimum(w / slope, np.pi / 2)
             if np.min(depth) >= _RESOLVED:
                 continue
             origin = c
-            squeezes.append(Squeeze(c / SLOPE, np.sin(depth)))
+            squeezes.append(Squeeze(c / slope, np.sin(depth)))
         else:
-            _squeeze(squeezes, (c + 1j * w) / SLOPE)
-    return _finish(Line(SLOPE, origin), squeezes, -RANGE / SLOPE, RANGE / SLOPE)
+            _squeeze(squeezes, (c + 1j * w) / slope)
+    return _finish(Line(slope, origin), squeezes, -end, end)
 
 
-def segment(start: Any, stop: Any, features: Sequence[tuple[Any, Any]]) -> Chart:
+def segment(
+    start: Any, stop: Any, features: Sequence[tuple[Any, Any]], scale: Scale = DOUBLE
+) -> Chart:
     """Chart of a segment, for singularities c ± iw."""
     length = np.maximum(stop - start, 0.0)
-    base = Segment(SLOPE, start, length)
+    base = Segment(scale.slope, start, length)
     squeezes: list[Squeeze] = []
-    for c, w in _by_width(features):
+    for c, w in _by_width(features, scale.reach):
         _squeeze(squeezes, _segment_position(base, c + 1j * w))
-    return _finish(base, squeezes, -_ENDS, length / SLOPE + _ENDS)
+    return _finish(base, squeezes, -scale.ends, length / scale.slope + scale.ends)
 
 
 def pulled_back(squeezes: Sequence[Squeeze], s: Any) -> Any:
@@ -71,11 +88,11 @@ def pulled_back(squeezes: Sequence[Squeeze], s: Any) -> Any:
     return s
 
 
-def _by_width(features: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+def _by_width(features: Sequence[tuple[Any, Any]], reach: float) -> list[tuple[Any, Any]]:
     """Features moved into the range, the narrowest first (element by element)."""
     moved = []
     for c, w in features:
-        inside = np.clip(c, -RANGE, RANGE)
+        inside = np.clip(c, -reach, reach)
         moved.append((inside, np.minimum(np.hypot(w, c - inside), 1e3)))
     if len(moved) < 2:
         return moved

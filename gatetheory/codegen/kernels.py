@@ -97,6 +97,7 @@ def kernel_source(
     values = "".join(f"{writer(r)}, " for r in results)
     lines = [
         f"def prepare({', '.join(names[s] for s in outer)}):",
+        *(f"    {name} = {text}" for text, name in writer.constants.items()),
         *(f"    {line}" for line in hoisted),
         f"    def kernel({', '.join(names[s] for s in inner)}):",
         *(f"        {line}" for line in looped),
@@ -113,6 +114,7 @@ class _Writer:
         self, names: Mapping[Symbol, str], moving: set[Symbol], arithmetic: Arithmetic
     ) -> None:
         self.names, self.moving, self.arithmetic = names, moving, arithmetic
+        self.constants: dict[str, str] = {}
 
     def __call__(self, e: Expr) -> str:
         if e.is_Symbol:
@@ -120,7 +122,8 @@ class _Writer:
         if e.is_Integer:
             return f"({e})" if e < 0 else str(e)
         if e.is_number and e.is_Atom:
-            return self.arithmetic.constant(e)
+            text = self.arithmetic.constant(e)
+            return self.constants.setdefault(text, f"k{len(self.constants)}")
         if isinstance(e, BooleanTrue | BooleanFalse):
             return str(bool(e))
         if e.is_Add:

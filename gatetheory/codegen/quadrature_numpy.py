@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gatetheory.codegen import charting_numpy as charting
-from gatetheory.codegen.charting_numpy import ELEMENTARY, RANGE, trailing
+from gatetheory.codegen.charting_numpy import DOUBLE, ELEMENTARY, Scale, trailing
 from gatetheory.codegen.charts import Chart
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Integrand
@@ -94,7 +94,7 @@ class NumpyQuadrature:
         )  # fmt: skip
 
     def _converged(self, values: Sequence[Any], tolerance: float) -> Average:
-        task = self._task(values)
+        task = self.task(values)
         levels = _Levels(task, 0, task.bases, None)
         coarse, fine, error = levels.start()
         average = _finished(fine, error)
@@ -122,7 +122,8 @@ class NumpyQuadrature:
             average.error = np.where(invalid, np.inf, average.error)
         return average
 
-    def _task(self, values: Sequence[Any]) -> _Task:
+    def task(self, values: Sequence[Any]) -> _Task:
+        """Slots and kernel at given values of the outer symbols."""
         n, slots = self.dimension, self.integrand.slots
         law = self._setup(*values)()
         size = n * (n + 1) // 2
@@ -137,6 +138,20 @@ class NumpyQuadrature:
         lifted = [v.reshape(-1, *(1,) * n) if isinstance(v, np.ndarray) else v for v in values]
         kernel = self._prepare(*lifted)
         return _Task(self.integrand, kernel, slopes, bases, valid)
+
+
+    def support(self, task: _Task, j: int, bases: Sequence[Any]) -> tuple[float, float] | None:
+        """Interval of u_j outside of which terms are negligible; None where doubles cannot say."""
+        levels = _Levels(task, j, bases, None)
+        _, fine, error = levels.start()
+        if not (np.isfinite(fine.value) and 1e-250 < fine.magnitude and error < fine.magnitude):
+            return None
+        ends = []
+        for chart, (low, high) in zip(levels.charts, levels.windows, strict=True):
+            if high > low:
+                origin, offset, _ = chart.nodes(STEP * np.array([low, high]), ELEMENTARY)
+                ends += list(origin + offset)
+        return (float(min(ends)), float(max(ends))) if ends else None
 
 
 def cholesky(entries: Sequence[Any], n: int) -> tuple[list[list[Any]], Any]:
@@ -176,8 +191,9 @@ class _Task:
         a = self.slopes[k][j]
         return a.reshape(-1, *(1,) * j) if isinstance(a, np.ndarray) and a.ndim else a
 
-    def charts(self, j: int, bases: Sequence[Any]) -> list[Chart]:
+    def charts(self, j: int, bases: Sequence[Any], scale: Scale = DOUBLE) -> list[Chart]:
         """Charts for u_j that together cover the line."""
+        far = scale.reach
         features, breaks = [], []
         for k, slot in enumerate(self.integrand.slots):
             slope = self.slope(k, j)
@@ -194,20 +210,20 @@ class _Task:
             if slot.kinked:
                 sharp = blur == 0
                 if np.any(sharp):
-                    breaks.append(np.where(sharp & (slope != 0), centre, -RANGE))
+                    breaks.append(np.where(sharp & (slope != 0), centre, -far))
                 if not np.all(sharp):
                     soft = np.where(sharp, np.inf, np.abs(1.4 * blur / slope))
                     features.append((centre, np.where(slope == 0, np.inf, soft)))
             if np.isfinite(slot.reach):
                 features.append((centre, width))
         if not breaks:
-            return [charting.line(features)]
+            return [charting.line(features, scale)]
         ends = np.sort(
-            np.stack(np.broadcast_arrays(*(np.clip(b, -RANGE, RANGE) for b in breaks))), axis=0
+            np.stack(np.broadcast_arrays(*(np.clip(b, -far, far) for b in breaks))), axis=0
         )
-        ends = [np.full_like(ends[0], -RANGE), *ends, np.full_like(ends[0], RANGE)]
+        ends = [np.full_like(ends[0], -far), *ends, np.full_like(ends[0], far)]
         return [
-            charting.segment(a, b, features)
+            charting.segment(a, b, features, scale)
             for a, b in zip(ends[:-1], ends[1:], strict=True)
             if np.any(b > a)
         ]

@@ -8,11 +8,14 @@ Source: R. Price, IRE Trans. Inf. Theory 4, 69 (1958).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import sympy
-from sympy import Dummy, Expr, ImmutableDenseMatrix, Mul, S, Symbol, Tuple
+from sympy import Dummy, Expr, ImmutableDenseMatrix, Mul, S, Symbol, Tuple, default_sort_key
+
+from gatetheory.functions import differentiate
 
 
 class GaussianAverage(Expr):
@@ -79,9 +82,24 @@ class GaussianAverage(Expr):
         return inside | self.covariance.free_symbols
 
     def canonical(self) -> Expr:
-        """The same average with variables renamed by position, so that equal averages are equal."""
-        renamed = [Symbol(f"x_{i + 1}", real=True) for i in range(len(self.variables))]
-        return self._renamed(dict(zip(self.variables, renamed, strict=True)))
+        """The same average with its variables renamed, so that equal averages are equal."""
+        stem = "x_"
+        while any(s.name.startswith(stem) for s in self.free_symbols):
+            stem += "_"
+        renamed = [Symbol(f"{stem}{i + 1}", real=True) for i in range(len(self.variables))]
+        orders = permutations(range(len(self.variables)))
+        return min((self._ordered(order, renamed) for order in orders), key=default_sort_key)
+
+    def _ordered(self, order: Sequence[int], names: Sequence[Symbol]) -> Expr:
+        """The variables in another order and under other names."""
+        return Expr.__new__(
+            GaussianAverage,
+            self.integrand.xreplace(
+                {self.variables[i]: n for i, n in zip(order, names, strict=True)}
+            ),
+            Tuple(*names),
+            self.covariance.extract(order, order),
+        )
 
     def _renamed(self, names: Mapping[Symbol, Symbol]) -> Expr:
         return Expr.__new__(
@@ -107,12 +125,13 @@ class GaussianAverage(Expr):
         f, names, sigma = self.args
         if symbol in names:
             return S.Zero
-        total = GaussianAverage(f.diff(symbol), names, sigma)
+        total = GaussianAverage(differentiate(f, symbol), names, sigma)
         for i, x in enumerate(names):
             for j, y in enumerate(names):
                 slope = sigma[i, j].diff(symbol)
                 if slope != 0:
-                    total += slope * GaussianAverage(f.diff(x, y), names, sigma) / 2
+                    curvature = differentiate(differentiate(f, x), y)
+                    total += slope * GaussianAverage(curvature, names, sigma) / 2
         return total
 
     def _eval_subs(self, old: Expr, new: Expr) -> Expr | None:
@@ -129,7 +148,10 @@ class GaussianAverage(Expr):
         """Expand the integrand and average term by term, so that each term factorises."""
         f = sympy.expand(self.integrand)
         return sympy.Add(
-            *(GaussianAverage(term, self.variables, self.covariance) for term in f.as_ordered_terms())
+            *(
+                GaussianAverage(term, self.variables, self.covariance)
+                for term in f.as_ordered_terms()
+            )
         )
 
     # ---- printing ----------------------------------------------------------------------------
@@ -291,5 +313,3 @@ def _moments(polynomial: sympy.Poly, sigma: ImmutableDenseMatrix) -> Expr:
 
 def _lowered(powers: tuple[int, ...], index: int) -> tuple[int, ...]:
     return tuple(p - (k == index) for k, p in enumerate(powers))
-
-

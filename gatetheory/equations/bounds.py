@@ -40,7 +40,7 @@ def bounds(expression: Expr) -> Bounds:
         return bounds(expression.integrand)
     if expression.is_Add:
         parts = [bounds(a) for a in expression.args]
-        return _sum(p[0] for p in parts), _sum(p[1] for p in parts)
+        return sympy.Add(*(p[0] for p in parts)), sympy.Add(*(p[1] for p in parts))
     if expression.is_Mul:
         result: Bounds = (S.One, S.One)
         for a in expression.args:
@@ -77,11 +77,6 @@ def _power(expression: Expr) -> Bounds:
     if exponent.is_number and exponent.is_positive and low >= 0:
         return low**exponent, high**exponent
     return (S.Zero, sympy.oo) if exponent.is_even else _EVERYTHING
-
-
-def _sum(values: object) -> Expr:
-    total = sympy.Add(*values)
-    return total if total is not S.NaN else sympy.oo
 
 
 def _times(a: Expr, b: Expr) -> Expr:

@@ -84,9 +84,7 @@ class Equation:
     def mathml(self) -> str:
         """Presentation MathML, a ``<math>`` element."""
         inside = sympy.mathml(self.as_eq, printer="presentation")
-        return (
-            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' f"{inside}</math>"
-        )
+        return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{inside}</math>'
 
     def explain(self) -> str:
         """The derivation in words: steps, assumptions, references."""

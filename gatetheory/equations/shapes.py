@@ -114,6 +114,7 @@ class SpectralCondition:
         readouts: R, a row per coupling.
         mass: Diagonal of E (time constants; 0 for algebraic fields).
         discrete: Whether λ is a multiplier, the border of stability being the unit circle.
+        couplings: Names of the couplings, in the order of K's rows.
         parameters: Symbols that stand for parameters.
         definitions: Definition of every nonlinearity.
         bind: Turns names and values into exact values of all parameters, defaults filled in.
@@ -129,6 +130,7 @@ class SpectralCondition:
     readouts: ImmutableDenseMatrix
     mass: tuple[Expr, ...]
     discrete: bool
+    couplings: tuple[str, ...]
     parameters: tuple[Symbol, ...]
     definitions: Mapping[str, Lambda] = field(hash=False)
     bind: Bind = field(hash=False, compare=False)

@@ -16,6 +16,7 @@ from gatetheory.simulation.linearization import Linearization, linearize
 from gatetheory.simulation.network import Network, UnitState
 from gatetheory.simulation.observe import Observation, simulate
 from gatetheory.simulation.relaxation import Relaxation, relax
+from gatetheory.simulation.resolvent import response
 from gatetheory.simulation.stochastic import StochasticHeun
 from gatetheory.simulation.synthetic import synthetic_state
 from gatetheory.simulation.trajectory import Trajectory
@@ -49,6 +50,7 @@ __all__ = [
     "mean_trace",
     "random_state",
     "relax",
+    "response",
     "simulate",
     "singular_moments",
     "stability",

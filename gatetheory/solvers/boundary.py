@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import contourpy
 import numpy as np
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from gatetheory.solvers.local_modes import LocalModes
@@ -41,6 +42,15 @@ class Boundary:
     curves: tuple[Complex, ...]
     holes: tuple[bool, ...]
     error: float
+
+    def contains(self, points: Complex) -> NDArray[np.bool_]:
+        """Whether points lie inside the support (even-odd rule over the curves)."""
+        inside = np.zeros(np.shape(points), bool)
+        for curve in self.curves:
+            path = Path(np.column_stack([curve.real, curve.imag]))
+            flat = np.column_stack([np.ravel(points).real, np.ravel(points).imag])
+            inside ^= path.contains_points(flat).reshape(np.shape(points))
+        return inside
 
     def distance(self, points: Complex) -> Array:
         """Distance of points from the nearest boundary curve."""

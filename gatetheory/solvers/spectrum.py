@@ -71,6 +71,7 @@ def solve_spectrum(
             value, error = _refined(
                 problem, exact, border, modes, State(parameters, order_parameters), digits
             )
+            error += abs(value) * type(value)(10) ** (-digits - 5)  # of the state itself
         except PrecisionError:
             status, value = "precision_lost", None
     residual = 0.0

@@ -147,16 +147,7 @@ class TransferMatrix:
         """
         x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
         shape = x.shape
-        if not self.entries:
-            return np.zeros(shape), np.zeros(shape)
-        numbers = [float(v) for v in self.values_of(state)]  # type: ignore[arg-type]
-        result = self.program(x.ravel(), y.ravel(), *numbers, tolerance=tolerance)
-        entries = _spread(result.values, x.size)
-        errors = _spread(result.errors, x.size)
-        n = self.real.rows
-        matrix, noise = np.zeros((2, x.size, n, n))
-        for (i, j), value, error in zip(self.entries, entries, errors, strict=True):
-            matrix[:, i, j], noise[:, i, j] = value, error
+        matrix, noise = self._entries(x.ravel(), y.ravel(), state, tolerance)
         infinite = ~np.isfinite(matrix).all(axis=(1, 2))
         matrix[infinite] = 0.0
         noise[infinite] = np.inf
@@ -164,6 +155,25 @@ class TransferMatrix:
         root[infinite] = np.inf
         error[infinite] = np.inf
         return root.reshape(shape), error.reshape(shape)
+
+    def matrix(self, x: float, y: float, state: State) -> Array:
+        """K at λ₀ + x + iy, shape (couplings, couplings)."""
+        return self._entries(np.array([x]), np.array([y]), state, None)[0][0]
+
+    def _entries(
+        self, x: Array, y: Array, state: State, tolerance: float | None
+    ) -> tuple[Array, Array]:
+        """K and its errors, shape (batch, couplings, couplings)."""
+        n = self.real.rows
+        matrix, noise = np.zeros((2, x.size, n, n))
+        if self.entries:
+            numbers = [float(v) for v in self.values_of(state)]  # type: ignore[arg-type]
+            result = self.program(x, y, *numbers, tolerance=tolerance)
+            for (i, j), value, error in zip(
+                self.entries, result.values, result.errors, strict=True
+            ):
+                matrix[:, i, j], noise[:, i, j] = value, error
+        return matrix, noise
 
 
 def perron(matrix: Array, noise: Array) -> tuple[Array, Array]:
@@ -180,8 +190,3 @@ def perron(matrix: Array, noise: Array) -> tuple[Array, Array]:
     upper = np.abs(np.linalg.eigvals(matrix + finite)).max(axis=-1)
     error = np.abs(upper - root) + 4e-16 * n * root
     return root, np.where(np.isfinite(noise).all(axis=(1, 2)), error, np.inf)
-
-
-def _spread(values: Sequence[object], size: int) -> Array:
-    """Rows of length ``size`` from outputs that may not depend on the batch."""
-    return np.stack([np.broadcast_to(np.asarray(v, float), (size,)) for v in values])

@@ -1,0 +1,1 @@
+"""From a model to its equations, one file a result."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gatetheory.equations.provenance import EquationSet
+from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, SpectralCondition
 from gatetheory.errors import ParameterError
 from gatetheory.model import Model
@@ -78,7 +78,7 @@ class Theory:
         rows = [rf"{e.latex().replace(' = ', ' &= ', 1)}" for e in self._headlines()]
         return "$$\\begin{aligned}" + r"\\ ".join(rows) + "\\end{aligned}$$"
 
-    def _headlines(self) -> tuple[object, ...]:
+    def _headlines(self) -> tuple[Equation, ...]:
         return (*self.fixed_points.equations, self.spectrum["boundary"])
 
 

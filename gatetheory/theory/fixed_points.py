@@ -18,6 +18,7 @@ from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.provenance import Assumption, Equation, EquationSet, Step
 from gatetheory.equations.shapes import SelfConsistency, StateLaw
 from gatetheory.errors import DerivationError
+from gatetheory.functions import Next
 from gatetheory.model import (
     ConstantInput,
     GaussianInput,
@@ -34,13 +35,17 @@ from gatetheory.theory.single_site import (
 )
 
 STATIC = Assumption(
-    "static solution", "the Gaussian fields do not depend on time; the unit sits where it is at rest"
+    "static solution",
+    "the Gaussian fields do not depend on time; the unit sits where it is at rest",
 )
 MEAN_FIELD = Assumption(
     "mean-field fixed point",
     "Δ is the static saddle point of the mean field; above the instability of the zero state it is "
     "not the typical size of a finite network's fixed points",
 )
+
+
+_SOMETIMES_COMPLEX = (sympy.asin, sympy.acos, sympy.acosh, sympy.atanh, sympy.LambertW)
 
 
 def order_parameter(name: str) -> Symbol:
@@ -105,15 +110,18 @@ def fixed_point_law(model: Model) -> StateLaw:
         DerivationError: See :func:`derive_fixed_points`.
     """
     variances = _source_variances(model)
+    random = set(variances)
     rest = rest_state(model)
     sources: dict[Symbol, Expr] = {}
     for x, value in rest.items():
-        read = value.free_symbols & set(variances)
+        read = value.free_symbols & random
         slopes = {s: value.diff(s) for s in read}
-        if not read or any(slope.free_symbols & set(variances) for slope in slopes.values()):
+        if not read or not read <= set(variances):
+            continue
+        if any(slope.free_symbols & random for slope in slopes.values()):
             continue
         shift = value.subs(dict.fromkeys(read, S.Zero))
-        if len(read) == 1:
+        if len(read) == 1 and all(slope.is_nonzero for slope in slopes.values()):
             # The variable is the field's deviation from its mean, under the field's name.
             (source,) = read
             sources[source] = x / slopes[source]
@@ -124,7 +132,7 @@ def fixed_point_law(model: Model) -> StateLaw:
     expressions = {x: v.xreplace(sources) for x, v in rest.items()}
     for c in model.couplings:
         expressions[c.local_field] = sources.get(c.local_field, c.local_field)
-    expressions |= {s: v.xreplace(sources) for s, v in _inputs(model).items()}
+    expressions |= {s: v.xreplace(sources) for s, v in static_inputs(model).items()}
     return StateLaw(
         expressions=expressions,
         variables=tuple(variances),
@@ -156,7 +164,7 @@ def rest_state(model: Model) -> dict[Symbol, Expr]:
                 "derive its correlations instead"
             )
     laws = model.resolved_laws
-    inputs = _inputs(model)
+    inputs = static_inputs(model)
     rest: dict[Symbol, Expr] = {}
     for members in strongly_connected(model):
         residuals = []
@@ -164,11 +172,21 @@ def rest_state(model: Model) -> dict[Symbol, Expr]:
             f = next(f for f in model.fields if f.symbol == x)
             residual = laws[x] if f.drift is not None else laws[x] - x
             residuals.append(residual.xreplace(inputs).subs(rest))
-        rest |= _solve(members, residuals)
+        rest |= solve_at_rest(members, residuals)
+    for f in model.fields:
+        # An updated value at rest is the value itself, which is shorter than the law put in for it.
+        short = f.law.xreplace({Next(y): y for y in rest}).xreplace(inputs)
+        if f.law.has(Next) and not short.has(f.symbol):
+            rest[f.symbol] = short.subs(rest)
     return rest
 
 
-def _solve(members: tuple[Symbol, ...], residuals: list[Expr]) -> dict[Symbol, Expr]:
+def solve_at_rest(members: tuple[Symbol, ...], residuals: list[Expr]) -> dict[Symbol, Expr]:
+    """The fields at which residuals vanish, as functions of everything else.
+
+    Raises:
+        DerivationError: If there is no unique real closed form.
+    """
     if len(members) == 1:
         (x,), (residual,) = members, residuals
         slope = sympy.factor(residual.diff(x))
@@ -178,15 +196,35 @@ def _solve(members: tuple[Symbol, ...], residuals: list[Expr]) -> dict[Symbol, E
         solutions = sympy.solve(residuals, members, dict=True)
     except NotImplementedError:
         solutions = []
-    complete = [s for s in solutions if set(s) == set(members)]
-    if len(complete) != 1:
-        names = ", ".join(map(str, members))
-        found = "has several" if complete else "has no"
-        raise DerivationError(
-            f"the rest state of {names} {found} closed-form solution(s) of {residuals} = 0; write "
-            "the model so that each field's law is linear in the field itself"
-        )
-    return dict(complete[0])
+    complete = [_explicit(s) for s in solutions if set(s) == set(members)]
+    names = ", ".join(map(str, members))
+    laws = ", ".join(f"{r} = 0" for r in residuals)
+    mend = "write the model so that each field's law is linear in the field itself"
+    if len(complete) != 1 or any(v.has(*members) for v in complete[0].values()):
+        found = "several closed-form solutions" if len(complete) > 1 else "no closed-form solution"
+        raise DerivationError(f"the rest state of {names} has {found} of {laws}; {mend}")
+    for x, value in complete[0].items():
+        if not _is_real(value):
+            raise DerivationError(
+                f"the rest state {x} = {value} of {laws} may be complex or absent; {mend}"
+            )
+    return complete[0]
+
+
+def _explicit(solution: dict[Symbol, Expr]) -> dict[Symbol, Expr]:
+    """Members written in terms of each other, put into each other as often as there are members."""
+    for _ in solution:
+        solution = {x: value.subs(solution) for x, value in solution.items()}
+    return solution
+
+
+def _is_real(value: Expr) -> bool:
+    """Whether logarithms and roots in a solution are real for every value of their symbols."""
+    return not value.has(sympy.I, *_SOMETIMES_COMPLEX) and all(
+        node.args[0].is_nonnegative if node.is_Pow else node.args[0].is_positive
+        for node in value.atoms(sympy.log, sympy.Pow)
+        if not (node.is_Pow and node.exp.is_integer)
+    )
 
 
 def _source_variances(model: Model) -> dict[Symbol, Expr]:
@@ -198,7 +236,7 @@ def _source_variances(model: Model) -> dict[Symbol, Expr]:
     return variances
 
 
-def _inputs(model: Model) -> dict[Symbol, Expr]:
+def static_inputs(model: Model) -> dict[Symbol, Expr]:
     """Static inputs as their mean plus, where they vary over units, their Gaussian deviation."""
     values: dict[Symbol, Expr] = {}
     for i in model.inputs:

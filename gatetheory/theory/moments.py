@@ -17,10 +17,11 @@ Source: Ahmadian, Fumarola and Miller (2015); planar recursion as in Brézin et 
 
 from __future__ import annotations
 
-from functools import reduce
+from collections.abc import Callable
+from functools import partial
 
 import sympy
-from sympy import Expr, ImmutableDenseMatrix, S, Symbol
+from sympy import Expr, ImmutableDenseMatrix, Symbol
 
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.provenance import Equation, EquationSet, Step
@@ -78,7 +79,9 @@ def derive_moments(
     )
 
 
-def planar_moments(parts: JacobianParts, average: object, highest: int) -> list[Expr]:
+def planar_moments(
+    parts: JacobianParts, average: Callable[[Expr], Expr], highest: int
+) -> list[Expr]:
     """(1/N)⟨Tr (D Dᵀ)^k⟩ for k = 1 … highest; time constants divided out of A and L."""
     f = parts.drift.rows
     drift = sympy.Matrix(parts.drift)
@@ -103,7 +106,7 @@ def planar_moments(parts: JacobianParts, average: object, highest: int) -> list[
 
 
 def _arc(
-    parts: JacobianParts, upper: sympy.Matrix, lower: sympy.Matrix, average: object
+    parts: JacobianParts, upper: sympy.Matrix, lower: sympy.Matrix, average: Callable[[Expr], Expr]
 ) -> tuple[sympy.Matrix, sympy.Matrix]:
     """Σ[m], the two diagonal blocks."""
     f = parts.drift.rows
@@ -118,27 +121,25 @@ def _arc(
 def _equations(
     model: Model, moments: tuple[Expr, ...], trace: Expr, state: str
 ) -> tuple[Equation, ...]:
-    shared = {
-        "assumptions": (LARGE_N, INDEPENDENT_COUPLINGS, INDEPENDENT_STATE),
-        "references": (SPECTRA, *model.references),
-    }
+    equation = partial(
+        Equation,
+        assumptions=(LARGE_N, INDEPENDENT_COUPLINGS, INDEPENDENT_STATE),
+        references=(SPECTRA, *model.references),
+    )
     steps = (
         Step("couplings", "each J enters D linearly, between L (left) and R (right)"),
         Step("average", "J is paired with a transpose of itself; crossing pairings are O(1/N)"),
         Step("saddle point", "every closed face of a planar diagram is an average over one unit"),
     )
     found = [
-        Equation(
+        equation(
             tag=f"moment_{k}",
             lhs=Symbol(f"mu_{k}"),
             rhs=value,
             meaning=f"(1/N)⟨Tr (D Dᵀ)^{k}⟩ at {state}",
             trace=steps,
-            **shared,
         )
         for k, value in enumerate(moments, 1)
     ]
-    found.append(
-        Equation("trace", Symbol("mu_0"), trace, f"(1/N)⟨Tr D⟩ at {state}", steps[:1], **shared)
-    )
+    found.append(equation("trace", Symbol("mu_0"), trace, f"(1/N)⟨Tr D⟩ at {state}", steps[:1]))
     return tuple(found)

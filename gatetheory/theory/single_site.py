@@ -115,17 +115,23 @@ class SingleSite:
         for a in self.model.couplings:
             for b in self.model.couplings:
                 kernel = second_cumulant(a, b)[1]
-                pairs[a.local_field, b.local_field] = kernel.subs(order, self._order_parameter(a, b))
+                pairs[a.local_field, b.local_field] = kernel.subs(
+                    order, self._order_parameter(a, b)
+                )
         return pairs
 
     def _order_parameter(self, a: Coupling, b: Coupling) -> Expr:
         """⟨ψ_a(t) ψ_b(t')⟩ over the process, factorised."""
-        at_t1, at_t2 = ({f.symbol: self._dated(f.symbol, t) for f in self.model.fields}
-                        for t in (T1, T2))
+        at_t1, at_t2 = (
+            {f.symbol: self._dated(f.symbol, t) for f in self.model.fields} for t in (T1, T2)
+        )
         names = {v: k for at in (at_t1, at_t2) for k, v in at.items()}
         average = self.average(a.signal.xreplace(at_t1) * b.signal.xreplace(at_t2), names)
-        shown = {v: Function(k.name, real=True)(t)
-                 for at, t in ((at_t1, T1), (at_t2, T2)) for k, v in at.items()}
+        shown = {
+            v: Function(k.name, real=True)(t)
+            for at, t in ((at_t1, T1), (at_t2, T2))
+            for k, v in at.items()
+        }
         return average.xreplace(shown)
 
     @staticmethod
@@ -142,13 +148,25 @@ class SingleSite:
             rhs=value,
             meaning=f"covariance of the Gaussian field of coupling {coupling.name}",
             trace=(
-                Step("couplings", f"J^{coupling.name}_ij enters the action linearly, with the signal",
-                     coupling.signal),
-                Step("average", "the Gaussian integral over J leaves, for each presynaptic unit j, "
-                     "the covariance of the local field", summand),
-                Step("saddle point", "the sum over j becomes N times the order parameter C", kernel),
-                Step("reduced equation", "C is an average over one unit; independent fields factor",
-                     value),
+                Step(
+                    "couplings",
+                    f"J^{coupling.name}_ij enters the action linearly, with the signal",
+                    coupling.signal,
+                ),
+                Step(
+                    "average",
+                    "the Gaussian integral over J leaves, for each presynaptic unit j, "
+                    "the covariance of the local field",
+                    summand,
+                ),
+                Step(
+                    "saddle point", "the sum over j becomes N times the order parameter C", kernel
+                ),
+                Step(
+                    "reduced equation",
+                    "C is an average over one unit; independent fields factor",
+                    value,
+                ),
             ),
             assumptions=(LARGE_N, INDEPENDENT_COUPLINGS, SELF_AVERAGING),
             references=(PATH_INTEGRAL, *self.model.references),

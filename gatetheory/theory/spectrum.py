@@ -13,6 +13,7 @@ Source: Ahmadian, Fumarola and Miller (2015); Krishnamurthy, Can and Schwab (202
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import sympy
 from sympy import Abs, Add, Dummy, Expr, ImmutableDenseMatrix, Mul, S, Symbol, default_sort_key
@@ -93,18 +94,17 @@ def derive_spectrum(
     model = single_site.model
     general = jacobian_parts(model)
     local = general.at(law)
-    transfer = transfer_matrix(
-        local, lambda f: GaussianAverage(f, law.variables, law.covariance)
-    )
+    transfer = transfer_matrix(local, lambda f: GaussianAverage(f, law.variables, law.covariance))
     anywhere = transfer_matrix(general, single_site.average)
     names = [c.name for c in model.couplings]
     trace = _trace(single_site, general)
-    shared = {
-        "assumptions": (LARGE_N, INDEPENDENT_COUPLINGS, INDEPENDENT_STATE),
-        "references": (SPECTRA, *model.references),
-    }
+    equation = partial(
+        Equation,
+        assumptions=(LARGE_N, INDEPENDENT_COUPLINGS, INDEPENDENT_STATE),
+        references=(SPECTRA, *model.references),
+    )
     equations = [
-        Equation(
+        equation(
             tag="boundary",
             lhs=S.One,
             rhs=boundary_condition(transfer),
@@ -114,25 +114,23 @@ def derive_spectrum(
                 Step("state", f"averages are taken at {state}", transfer),
                 Step("reduced equation", "det(1 − K) = 0", boundary_condition(transfer)),
             ),
-            **shared,
         ),
-        Equation(
+        equation(
             tag="boundary_anywhere",
             lhs=S.One,
             rhs=boundary_condition(anywhere),
             meaning="boundary of the spectral support at any state of the single-site process",
             trace=trace,
-            **shared,
         ),
     ]
+    comma = "" if all(len(name) == 1 for name in names) else ","
     equations += [
-        Equation(
-            tag=f"K_{a}{b}",
-            lhs=Symbol(f"K_{a}{b}"),
+        equation(
+            tag=f"K_{a}{comma}{b}",
+            lhs=Symbol(f"K_{a}{comma}{b}"),
             rhs=transfer[i, j],
             meaning=f"transfer from local field {b} to local field {a} at {state}",
             trace=trace,
-            **shared,
         )
         for i, a in enumerate(names)
         for j, b in enumerate(names)
@@ -148,6 +146,7 @@ def derive_spectrum(
         readouts=local.readouts,
         mass=local.mass,
         discrete=model.time == "discrete",
+        couplings=tuple(names),
         parameters=tuple(model.symbols.values()),
         definitions=model.definitions,
         bind=model.bind,
@@ -156,7 +155,9 @@ def derive_spectrum(
 
 
 def _trace(single_site: SingleSite, parts: JacobianParts) -> tuple[Step, ...]:
-    integrand = ProcessAverage(Abs(Symbol("R_a (lambda E - A)^(-1) L_b")) ** 2)
+    mass, drift, left, right = sympy.symbols("E A R_a L_b", commutative=False)
+    response = Mul(left, (LAMBDA * mass - drift) ** -1, right)
+    integrand = ProcessAverage(Abs(response, evaluate=False) ** 2)
     return (
         *single_site.equations.equations[0].trace[:1],
         Step("Jacobian", "A = ∂F/∂x", parts.drift),

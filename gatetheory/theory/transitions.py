@@ -10,11 +10,17 @@ from collections.abc import Mapping
 import sympy
 from sympy import Expr, S, Symbol
 
-from gatetheory.equations.provenance import Equation, Step
+from gatetheory.equations.provenance import Assumption, Equation, Step
 from gatetheory.equations.shapes import SelfConsistency, SpectralCondition
 from gatetheory.errors import DerivationError
 from gatetheory.functions import instantiate
 from gatetheory.theory.spectrum import boundary_condition
+
+REAL_CROSSING = Assumption(
+    "real crossing",
+    "stability is lost at the real point of the border, where the spectral radius of K is largest; "
+    "a unit that answers most strongly at a finite frequency (adaptation) loses it earlier",
+)
 
 
 def zero_state_condition(
@@ -47,19 +53,21 @@ def zero_state_condition(
         tag="zero_state",
         lhs=S.One,
         rhs=sympy.simplify(at_border.rewrite(sympy.exp)),
-        meaning="the zero fixed point loses stability",
+        meaning="the zero fixed point loses stability through a real eigenvalue",
         trace=(
             *spectrum["boundary"].trace,
             Step("zero state", "all order parameters vanish; averages are values at zero", defined),
             Step("border", f"a real eigenvalue reaches {border}", at_border),
         ),
-        assumptions=spectrum["boundary"].assumptions,
+        assumptions=(*spectrum["boundary"].assumptions, REAL_CROSSING),
         references=spectrum["boundary"].references,
     )
 
 
 def solve_zero_state(condition: Equation, along: Symbol) -> tuple[Expr, ...]:
-    """The condition solved for one parameter, in closed form; solutions of the wrong sign dropped.
+    """The condition solved for one parameter, in closed form.
+
+    Solutions of the wrong sign and complex ones are dropped.
 
     Raises:
         DerivationError: If the condition does not contain the parameter, or has no closed form.
@@ -70,4 +78,5 @@ def solve_zero_state(condition: Equation, along: Symbol) -> tuple[Expr, ...]:
         solutions = sympy.solve(condition.residual, along)
     except NotImplementedError as error:
         raise DerivationError(f"no closed form for {along}: {error}") from error
-    return tuple(sympy.simplify(s) for s in solutions)
+    simple = (sympy.simplify(s) for s in solutions)
+    return tuple(s for s in simple if s.is_real is not False)

@@ -1,0 +1,202 @@
+"""Presentation MathML as browsers draw it well.
+
+SymPy's printer is the base. Corrected here: Greek names of functions, primes that stay with their
+letter, sums that start with a positive term, upright words, the bar of
+an absolute value as an opening or closing fence, and no entity that XML does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sympy import Add, Derivative, Expr, Symbol, tanh
+from sympy.core.function import AppliedUndef
+from sympy.printing.mathml import MathMLPresentationPrinter
+from sympy.printing.pretty.pretty_symbology import greek_unicode
+
+from gatetheory.equations.averages import GaussianAverage
+from gatetheory.equations.process import ProcessAverage
+from gatetheory.equations.provenance import Equation
+from gatetheory.functions import Nonlinear
+
+NAMESPACE = "http://www.w3.org/1998/Math/MathML"
+_TALL = ("mfrac", "mtable", "msqrt", "munderover")
+_PRIMES = {1: "′", 2: "″", 3: "‴"}
+_ENTITIES = {
+    "&InvisibleTimes;": "\u2062",
+    "&ApplyFunction;": "\u2061",
+    "&dd;": "d",
+}
+_NEGATIVE = re.compile(r"<mn>-([^<]*)</mn>")
+
+
+def mathml(shown: Equation | Expr | Any, *, block: bool = True) -> str:
+    """A ``<math>`` element, well-formed XML.
+
+    Args:
+        shown: An equation, or any SymPy object.
+        block: On a line of its own rather than inside a line of text.
+    """
+    printer = MathML()
+    if isinstance(shown, Equation):
+        inside = printer.row(shown.lhs, "=", shown.rhs)
+    else:
+        inside = printer.doprint(shown)
+    return wrapped(inside, block=block)
+
+
+def wrapped(inside: str, *, block: bool = True) -> str:
+    """Children of a formula as a ``<math>`` element."""
+    display = "block" if block else "inline"
+    return f'<math xmlns="{NAMESPACE}" display="{display}">{inside}</math>'
+
+
+class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no type information
+    """SymPy's presentation printer, corrected."""
+
+    def doprint(self, expression: Any) -> str:
+        """The elements of an expression, as text."""
+        text = str(self._print(expression).toxml())
+        for entity, character in _ENTITIES.items():
+            text = text.replace(entity, character)
+        text = text.replace("<mo>-</mo>", "<mo>−</mo>")
+        return _NEGATIVE.sub(r"<mrow><mo>−</mo><mn>\1</mn></mrow>", text)
+
+    def row(self, *pieces: Any) -> str:
+        """Expressions and operators (given as text) one after the other."""
+        shown = (f"<mo>{p}</mo>" if isinstance(p, str) else self.doprint(p) for p in pieces)
+        return f"<mrow>{''.join(shown)}</mrow>"
+
+    # ---- elements ------------------------------------------------------------------------------
+
+    def _element(self, kind: str, *children: Any, **attributes: str) -> Any:
+        node = self.dom.createElement(kind)
+        for name, value in attributes.items():
+            node.setAttribute(name, value)
+        for child in children:
+            node.appendChild(self.dom.createTextNode(child) if isinstance(child, str) else child)
+        return node
+
+    def _fenced(self, opening: str, inside: Any, closing: str) -> Any:
+        tall = any(inside.getElementsByTagName(kind) or inside.tagName == kind for kind in _TALL)
+        stretchy = "true" if tall else "false"  # fonts pad stretched brackets more than plain ones
+        left = self._element("mo", opening, form="prefix", fence="true", stretchy=stretchy)
+        right = self._element("mo", closing, form="postfix", fence="true", stretchy=stretchy)
+        return self._element("mrow", left, inside, right)
+
+    def _apply(self) -> Any:
+        return self._element("mo", "\u2061")
+
+    def _named(self, name: str, primes: str = "") -> Any:
+        """A letter with its subscript and primes in one element."""
+        base, _, below = name.partition("_")
+        letter = self._element("mi", greek_unicode.get(base, base))
+        if primes:  # fonts raise the sign themselves; as a superscript it would float away
+            mark = self._element("mo", primes, form="postfix", lspace="0em", rspace="0em")
+            letter = self._element("mrow", letter, mark)
+        if not below:
+            return letter
+        parts = [greek_unicode.get(part, part) for part in below.split("_") if part]
+        under = self._element("mrow", *(self._element("mi", part) for part in parts))
+        return self._element("msub", letter, under)
+
+    # ---- nodes -----------------------------------------------------------------------------------
+
+    def _print(self, expr: Any, **kwargs: Any) -> Any:
+        for kind, method in _METHODS:
+            if isinstance(expr, kind):
+                return method(self, expr)
+        return super()._print(expr, **kwargs)
+
+    def _print_Symbol(self, sym: Symbol, style: str = "plain") -> Any:  # noqa: N802
+        name = sym.name
+        plain = name.rstrip("'")
+        if not plain.isidentifier():
+            words = " ".join(greek_unicode.get(w.strip("()"), w) for w in name.split())
+            return self._element("mtext", words)
+        return self._named(plain, "′" * (len(name) - len(plain)))
+
+    def _print_Function(self, e: Any) -> Any:  # noqa: N802
+        if isinstance(e, AppliedUndef):
+            head = self._named(e.func.__name__)
+        elif isinstance(e, tanh) or len(e.func.__name__) > 1:
+            head = self._element("mi", e.func.__name__, mathvariant="normal")
+        else:
+            head = self._element("mi", e.func.__name__)
+        return self._element("mrow", head, self._apply(), self._arguments(*e.args))
+
+    def _arguments(self, *args: Any) -> Any:
+        inside = self._element("mrow")
+        for k, argument in enumerate(args):
+            if k:
+                inside.appendChild(self._element("mo", ","))
+            inside.appendChild(self._print(argument))
+        return self._fenced("(", inside, ")")
+
+    def _print_Add(self, expr: Add, order: str | None = None) -> Any:  # noqa: N802
+        terms = list(self._as_ordered_terms(expr, order=order))
+        # λτ + 1 reads 1 + λτ; a sum does not start with a minus where it can start with a plus.
+        terms.sort(key=lambda t: (t.could_extract_minus_sign(), not t.is_number))
+        row = self._element("mrow")
+        for k, term in enumerate(terms):
+            negative = term.could_extract_minus_sign()
+            if k or negative:
+                sign = "−" if negative else "+"
+                row.appendChild(self._element("mo", sign, form="infix" if k else "prefix"))
+            row.appendChild(self._term(-term if negative else term))
+        return row
+
+    def _term(self, term: Expr) -> Any:
+        shown = self._print(term)
+        return self._fenced("(", shown, ")") if term.is_Add else shown
+
+    def _print_Abs(self, expr: Any, exp: Any = None) -> Any:  # noqa: N802
+        return self._fenced("|", self._print(expr.args[0]), "|")
+
+    def _print_Derivative(self, e: Any) -> Any:  # noqa: N802
+        head = self._named(e.expr.func.__name__) if isinstance(e.expr, AppliedUndef) else None
+        if head is None or len(e.variable_count) > 1 or e.variable_count[0][1] != 1:
+            return super()._print_Derivative(e)
+        letter, below = (self._element("mi", "d", mathvariant="normal") for _ in range(2))
+        time = self._print(e.variable_count[0][0])
+        return self._element(
+            "mfrac", self._element("mrow", letter, head), self._element("mrow", below, time)
+        )
+
+    def parenthesize(self, item: Any, level: Any, strict: bool = False) -> Any:
+        """An operand, in brackets where the reader needs them."""
+        if isinstance(item, Derivative):  # written as a quotient, which needs none
+            return self._print(item)
+        return super().parenthesize(item, level, strict)
+
+    def _print_MatrixBase(self, m: Any) -> Any:  # noqa: N802
+        rows = (
+            self._element("mtr", *(self._element("mtd", self._print(e)) for e in row))
+            for row in m.tolist()
+        )
+        return self._fenced("(", self._element("mtable", *rows), ")")
+
+    def _nonlinear(self, expr: Nonlinear) -> Any:
+        primes = _PRIMES.get(expr.order, f"({expr.order})") if expr.order else ""
+        head = self._named(expr.name, primes)
+        return self._element("mrow", head, self._apply(), self._arguments(expr.argument))
+
+    def _gaussian(self, expr: GaussianAverage) -> Any:
+        bracket = self._fenced("⟨", self._print(expr.integrand), "⟩")
+        law = self._element("mrow")
+        for k, entry in enumerate(expr._law()):
+            if k:
+                law.appendChild(self._element("mo", ",", separator="true"))
+            law.appendChild(self._print(entry))
+        return self._element("msub", bracket, law)
+
+    def _process(self, expr: ProcessAverage) -> Any:
+        return self._fenced("⟨", self._print(expr.integrand), "⟩")
+
+
+_METHODS = (
+    (Nonlinear, MathML._nonlinear),
+    (GaussianAverage, MathML._gaussian),
+    (ProcessAverage, MathML._process),
+)
