@@ -30,7 +30,8 @@ from gatetheory.equations.shapes import (
 from gatetheory.errors import ParameterError
 from gatetheory.model import exact
 from gatetheory.simulation import simulate
-from gatetheory.solvers.fixed_points import CoreProblem, Root, solve_fixed_points
+from gatetheory.solvers.core_problem import CoreProblem, Root
+from gatetheory.solvers.fixed_points import solve_fixed_points
 from gatetheory.solvers.moments import MomentProgram, solve_moments
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
 from gatetheory.solvers.spectrum import SpectralProblem, solve_spectrum, with_boundary

@@ -1,8 +1,8 @@
 """Presentation MathML as browsers draw it well.
 
 SymPy's printer is the base. Corrected here: Greek names of functions, primes that stay with their
-letter, sums that start with a positive term, upright words, the bar of
-an absolute value as an opening or closing fence, and no entity that XML does not know.
+letter, sums that start with a positive term, upright words, brackets that stretch only around what
+is tall, derivatives as dh/dt, and no entity that XML does not know.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from sympy import Add, Derivative, Expr, Symbol, tanh
 from sympy.core.function import AppliedUndef
 from sympy.printing.mathml import MathMLPresentationPrinter
+from sympy.printing.precedence import precedence_traditional
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 
 from gatetheory.equations.averages import GaussianAverage
@@ -168,7 +169,10 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
         """An operand, in brackets where the reader needs them."""
         if isinstance(item, Derivative):  # written as a quotient, which needs none
             return self._print(item)
-        return super().parenthesize(item, level, strict)
+        binding = precedence_traditional(item)
+        if binding < level or (not strict and binding <= level):
+            return self._fenced("(", self._print(item), ")")
+        return self._print(item)
 
     def _print_MatrixBase(self, m: Any) -> Any:  # noqa: N802
         rows = (

@@ -1,0 +1,150 @@
+"""Integrands with pairs of poles that pinch the real axis: resolvents 1/|P|².
+
+Next to the spectrum, averages such as ⟨N(z)/((x + σ(z))² + y²)⟩ have poles at a distance ∝ y from the
+real axis. With 1/|P|² = 1/(P Q), P = U + iV and Q = U - iV (U, V real on the axis), a zero ζ of Q is
+where P = 2iV: small, but known without cancellation. This module finds P and Q in an expression and
+prepares the Taylor coefficients from which residues at ζ follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy
+from sympy import Dummy, Expr, I, S, Symbol
+
+MAXIMAL_ORDER = 4
+
+
+@dataclass(frozen=True)
+class Pinch:
+    """f = ∑_k numerators[k-1] / (P Q)^k near the zeros of Q.
+
+    Everything is a function of slots A_k, of outer symbols, and of ``slopes`` dA_k/du: entry n of a
+    Taylor tuple is the n-th derivative along u.
+
+    Args:
+        slopes: Symbols for dA_k/du, one per slot.
+        root: Q and its derivatives.
+        half_mate: V and its derivatives; P = Q + 2iV.
+        numerators: For every order k the numerator and its derivatives.
+    """
+
+    slopes: tuple[Symbol, ...]
+    root: tuple[Expr, ...]
+    half_mate: tuple[Expr, ...]
+    numerators: tuple[tuple[Expr, ...], ...]
+
+    @property
+    def order(self) -> int:
+        """Highest power of 1/(P Q)."""
+        return len(self.numerators)
+
+
+def find_pinches(expression: Expr, slots: Sequence[Symbol]) -> tuple[Pinch, ...]:
+    """Every factor 1/|P|² with P transcendental in the slots and V depending on outer symbols."""
+    found = []
+    for base in _denominators(expression, slots):
+        pair = _conjugate_pair(base, slots)
+        if pair is None:
+            continue
+        real, imaginary, rest = pair
+        pinch = _prepared(expression, base, real, imaginary, rest, slots)
+        if pinch is not None:
+            found.append(pinch)
+    return tuple(found)
+
+
+def _denominators(expression: Expr, slots: Sequence[Symbol]) -> list[Expr]:
+    mine = set(slots)
+    bases = {
+        p.base
+        for p in expression.atoms(sympy.Pow)
+        if p.exp.is_Integer and p.exp.is_negative and p.base.free_symbols & mine
+    }
+    return sorted(bases, key=sympy.default_sort_key)
+
+
+def _conjugate_pair(base: Expr, slots: Sequence[Symbol]) -> tuple[Expr, Expr, Expr] | None:
+    """(U, V, R) with base = (U² + V²) R."""
+    mine = set(slots)
+    functions = [f for f in base.atoms(sympy.Function) if f.free_symbols & mine]
+    if not functions:
+        return None
+    if base.is_Add and len(base.args) == 2:
+        roots = [_square_root(a) for a in base.args]
+        if None not in roots:
+            real, imaginary = sorted(roots, key=lambda r: not r.free_symbols & mine)
+            return _accepted(real, imaginary, S.One, mine)
+    names = {f: Dummy(real=True) for f in functions}
+    plain = base.xreplace(names)
+    if not plain.is_polynomial(*plain.free_symbols):
+        return None
+    back = {name: f for f, name in names.items()}
+    constant, factors = sympy.factor_list(plain, gaussian=True)
+    for factor, multiplicity in factors:
+        conjugate = sympy.expand(sympy.conjugate(factor))
+        if multiplicity != 1 or conjugate == sympy.expand(factor):
+            continue
+        real = sympy.expand((factor + conjugate) / 2)
+        imaginary = sympy.expand((factor - conjugate) / (2 * I))
+        rest = sympy.cancel(plain / (real**2 + imaginary**2))
+        if rest.is_polynomial(*plain.free_symbols):
+            return _accepted(
+                real.xreplace(back), imaginary.xreplace(back), rest.xreplace(back), mine
+            )
+    return None
+
+
+def _square_root(e: Expr) -> Expr | None:
+    coefficient, factors = e.as_coeff_mul()
+    root = sympy.sqrt(coefficient)
+    if not root.is_Rational:
+        return None
+    for f in factors:
+        base, exponent = f.as_base_exp()
+        if not (exponent.is_Integer and exponent.is_even):
+            return None
+        root *= base ** (exponent / 2)
+    return root
+
+
+def _accepted(real: Expr, imaginary: Expr, rest: Expr, mine: set[Symbol]) -> tuple[Expr, Expr, Expr] | None:
+    """Only pairs that can come together when outer symbols say so."""
+    closes = bool(imaginary.free_symbols - mine) and bool(real.free_symbols & mine)
+    return (real, imaginary, rest) if closes else None
+
+
+def _prepared(
+    expression: Expr, base: Expr, real: Expr, imaginary: Expr, rest: Expr, slots: Sequence[Symbol]
+) -> Pinch | None:
+    inverse = Dummy("inverse", real=True)
+    replaced = expression.replace(
+        lambda e: isinstance(e, sympy.Pow) and e.base == base and e.exp.is_Integer and e.exp < 0,
+        lambda e: (inverse / rest) ** (-e.exp),
+    )
+    if replaced.has(base) or not replaced.is_polynomial(inverse):
+        return None
+    polynomial = sympy.Poly(replaced, inverse)
+    order = int(polynomial.degree())
+    if order > MAXIMAL_ORDER:
+        return None
+    slopes = tuple(Dummy(f"slope_{k}", real=True) for k in range(len(slots)))
+    along = list(zip(slots, slopes, strict=True))
+
+    def taylor(e: Expr, highest: int) -> tuple[Expr, ...]:
+        derivatives = [e]
+        for _ in range(highest):
+            last = derivatives[-1]
+            derivatives.append(sympy.Add(*(last.diff(a) * s for a, s in along)))
+        return tuple(derivatives)
+
+    return Pinch(
+        slopes,
+        taylor(real - I * imaginary, order),
+        taylor(imaginary, order - 1),
+        tuple(
+            taylor(polynomial.coeff_monomial(inverse**k), k - 1) for k in range(1, order + 1)
+        ),
+    )

@@ -1,0 +1,69 @@
+"""Numbers as people and scripts read them."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+from sympy import Expr
+
+DOUBLE = 15  # digits up to which numbers are doubles
+
+Json = float | int | str | None
+
+
+def json_number(value: Any, digits: int = DOUBLE) -> Json:
+    """A number for JSON: a double, or text of so many digits; None if it is not finite."""
+    if value is None:
+        return None
+    if digits <= DOUBLE or isinstance(value, int | float):
+        number = float(value)
+        if not math.isfinite(number):
+            return None
+        return number if digits <= DOUBLE else mpmath.nstr(mpmath.mpf(number), digits)
+    if not mpmath.isfinite(value):
+        return None
+    return str(mpmath.nstr(value, digits, strip_zeros=False))
+
+
+def json_error(value: Any) -> Json:
+    """An error estimate or residual: a double, or text where doubles underflow."""
+    if value is None or not mpmath.isfinite(value):
+        return None
+    number = float(value)
+    return str(mpmath.nstr(value, 3)) if number == 0 and value != 0 else number
+
+
+def json_exact(value: Expr) -> Json:
+    """An exact number that ``--set`` reads back: a number where that is exact, otherwise text."""
+    if value.is_Integer and abs(value) < 10**DOUBLE:
+        return int(value)
+    if value.is_Rational:
+        number = float(value)
+        if Fraction(repr(number)) == Fraction(int(value.p), int(value.q)):
+            return number
+    return str(value)
+
+
+def short(value: Any, digits: int = 10) -> str:
+    """A number with few digits and a typographic minus."""
+    if value is None:
+        return "–"
+    return f"{float(value):.{digits}g}".replace("-", "−")
+
+
+def scientific(value: Any) -> str:
+    """An error estimate: one digit and a power of ten, in Unicode."""
+    if value is None:
+        return "–"
+    number = float(value)
+    if number == 0:
+        return "0"
+    mantissa, exponent = f"{number:.0e}".split("e")
+    raised = str(int(exponent)).translate(_RAISED)
+    return f"{mantissa.replace('-', '−')}·10{raised}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
