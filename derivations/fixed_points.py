@@ -3,12 +3,12 @@ r"""Fixed points of the gated network, by hand beside the engine.
 At a fixed point the Gaussian fields of the single-unit process stand still: η_a ~ N(0, Δ_a),
 independent over the couplings a, with Δ_a = ⟨ψ_a(x*)²⟩.
 
-1. *Rest.* Every law of motion is set to zero and solved for its own field. σ_z(z)(η_h − h) = 0 gives
-   h = η_h because the gate is never exactly closed; z = η_z and r = η_r.
+1. *Rest.* Every law of motion is set to zero and solved for its own field. σ_z(z)(η_h − h) = 0
+   gives h = η_h because the gate is never exactly closed; z = η_z and r = η_r.
 2. *Order parameters.* The signals at rest are squared and averaged. h and r depend on different
    couplings, so Δ_h = ⟨φ(h)²⟩⟨σ_r(r)²⟩, and Δ_z = Δ_r = ⟨φ(h)²⟩. With Δ_r put in this is one
    equation, Δ_h = F(Δ_h).
-3. *Small Δ.* A Gaussian average has the Taylor series Σ_n f⁽²ⁿ⁾(0) Δⁿ/(2ⁿ n!). The same coefficients
+3. *Small Δ.* A Gaussian average has the Taylor series Σ_n f⁽²ⁿ⁾(0) Δⁿ/(2ⁿ n!). The same numbers
    come from Price's theorem, d⟨f⟩/dΔ = ½⟨f''⟩, applied to the derived equations at Δ = 0.
 4. *Transitions that follow.* F'(0) = 1 is where the zero state loses stability, g_h = 1 + e^{β_r}.
    There F''(0) changes sign at the static tricritical point, α_r² = 2/((1−σ₀)(2−3σ₀)) with
@@ -48,7 +48,7 @@ def nonlinear(name: str, x: Expr) -> Expr:
     return Nonlinear(name, 0, x)
 
 
-# ---- 1. rest ----------------------------------------------------------------------------------
+# ---- 1. rest ---------------------------------------------------------------------------------
 
 rest: dict[Symbol, Expr] = {}
 for x, law in (
@@ -64,7 +64,7 @@ for x, law in (
 assert rest == {z: eta_z, r: eta_r, h: eta_h}
 print("1. at rest:", ", ".join(f"{x} = {value}" for x, value in rest.items()))
 
-# ---- 2. order parameters ------------------------------------------------------------------------
+# ---- 2. order parameters ---------------------------------------------------------------------
 
 
 def squared_on(x: Symbol, name: str, delta: Expr) -> Expr:
@@ -85,7 +85,7 @@ assert engine.fixed_points.core == (D_h,)
 F = by_hand["Delta_h"].subs(D_r, by_hand["Delta_r"])
 assert engine.fixed_points.reduced[D_h] == F
 
-# ---- 3. small Δ -----------------------------------------------------------------------------------
+# ---- 3. small Δ ------------------------------------------------------------------------------
 
 
 def gaussian_series(f: Expr, x: Symbol, delta: Symbol, order: int) -> Expr:
@@ -114,7 +114,7 @@ for n in (1, 2):
 assert defined.subs(D_h, 0) == 0
 print("3. F(Δ) =", " + ".join(f"({c}) Δ^{n}" for n, c in enumerate(coefficients, 1)), "+ …")
 
-# ---- 4. transitions ---------------------------------------------------------------------------------
+# ---- 4. transitions --------------------------------------------------------------------------
 
 first, second = coefficients
 (threshold,) = sympy.solve(first - 1, p["g_h"])
@@ -163,7 +163,7 @@ assert abs(height) < 1e-13
 assert abs(slope_there - 1) < 1e-9
 print(f"   fold at α_r = 4: F − Δ = {height:.0e}, F' − 1 = {slope_there - 1:.0e}")
 
-# ---- 5. the classical limit --------------------------------------------------------------------------
+# ---- 5. the classical limit ------------------------------------------------------------------
 
 theory = derive(classical)
 g = classical.symbols["g"]

@@ -39,7 +39,7 @@ from gatetheory.theory.moments import planar_moments
 Pairs = tuple[tuple[int, int], ...]
 HIGHEST = 3
 
-# ---- 1. pairings ----------------------------------------------------------------------------------
+# ---- 1. pairings -----------------------------------------------------------------------------
 
 
 def all_pairings(letters: tuple[int, ...]) -> Iterator[Pairs]:
@@ -122,7 +122,7 @@ def diagrams(length: int) -> tuple[tuple[Pairs, tuple[tuple[int, ...], ...]], ..
     return tuple(found)
 
 
-# ---- 2. faces ---------------------------------------------------------------------------------------
+# ---- 2. faces --------------------------------------------------------------------------------
 
 
 def enumerated_moment(k: int, parts: JacobianParts, average: Callable[[Expr], Expr]) -> Expr:
@@ -145,9 +145,9 @@ def face_value(
 ) -> Expr:
     """Product of the local matrices met around a face, from corner to corner.
 
-    Between two corners of the face stands either a local letter, which carries the fields' index on,
-    or a pair, over which the face jumps: it leaves by the vector of the letter on its left and comes
-    back by the vector of the letter on the right of the next corner.
+    Between two corners of the face stands either a local letter, which carries the fields' index
+    on, or a pair, over which the face jumps: it leaves by the vector of the letter on its left and
+    comes back by the vector of the letter on the right of the next corner.
     """
     factors: list[Expr] = []
     open_row = None  # the row the product began with, if it began at a coupling
@@ -177,7 +177,7 @@ def _right_of(letter: int, parts: JacobianParts, a: int) -> sympy.Matrix:
     return parts.readouts[a, :] if letter % 2 == 0 else parts.drives[:, a].T
 
 
-# ---- 3. sum -------------------------------------------------------------------------------------------
+# ---- 3. sum ----------------------------------------------------------------------------------
 
 x, v, s = Symbol("x", real=True), Symbol("v", nonnegative=True), Symbol("s", positive=True)
 one_field = JacobianParts(
@@ -202,31 +202,32 @@ for k in range(1, HIGHEST + 1):
 
 
 class Ensemble:
-    """A finite set of units with random local matrices; a symbol for every entry.
+    """A finite set of units whose local matrices are random functions of a number per unit.
 
-    ``average`` evaluates an expression in the symbols for every unit and takes the mean, exactly,
-    in rational numbers.
+    ``average`` evaluates an expression in the number for every unit and takes the mean.
     """
 
     def __init__(self, shape: tuple[int, int], members: int, seed: int) -> None:
         fields_, couplings = shape
         generator = np.random.default_rng(seed)
+        self.symbols = list(sympy.symbols("u,", real=True))
 
-        def symbols(name: str, rows: int, columns: int) -> ImmutableDenseMatrix:
-            return ImmutableDenseMatrix(
-                rows, columns, lambda i, j: Symbol(f"{name}{i}{j}", real=True)
-            )
+        def random_matrix(rows: int, columns: int) -> ImmutableDenseMatrix:
+            """Each entry c + c' u with random integers."""
+            entries = [
+                sympy.Add(*(int(c) * q for c, q in zip(row, (1, *self.symbols), strict=True)))
+                for row in generator.integers(-4, 5, (rows * columns, 2))
+            ]
+            return ImmutableDenseMatrix(rows, columns, entries) / 4
 
         self.parts = JacobianParts(
-            symbols("a", fields_, fields_),
-            symbols("l", fields_, couplings),
-            symbols("r", couplings, fields_),
+            random_matrix(fields_, fields_),
+            random_matrix(fields_, couplings),
+            random_matrix(couplings, fields_),
             (S.One,) * fields_,
             tuple(sympy.Rational(a + 2, 3) for a in range(couplings)),
         )
-        matrices = (self.parts.drift, self.parts.drives, self.parts.readouts)
-        self.symbols = [entry for matrix in matrices for entry in matrix]
-        self.members = generator.normal(size=(len(self.symbols), members))
+        self.members = generator.normal(size=(1, members))
 
     def average(self, f: Expr) -> Expr:
         """Mean over the units."""
@@ -245,7 +246,7 @@ for shape in ((2, 1), (2, 2), (3, 2)):
         assert abs(difference) < 1e-12, (shape, k, difference)
     print(f"3. {shape[0]} fields, {shape[1]} couplings, random units: equal to 1e-12")
 
-# ---- 4. classical network --------------------------------------------------------------------------------
+# ---- 4. classical network --------------------------------------------------------------------
 
 h, delta = Symbol("h", real=True), Symbol("Delta_h", nonnegative=True)
 slope = GaussianAverage(Nonlinear("phi", 1, h) ** 2, (h,), [[delta]])

@@ -28,13 +28,35 @@ from itertools import product
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Function, IndexedBase, Lambda, Matrix, Mul, Rational, Symbol
-from sympy import exp, pi, sqrt, tanh
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    IndexedBase,
+    Lambda,
+    Matrix,
+    Mul,
+    Rational,
+    Symbol,
+    exp,
+    pi,
+    sqrt,
+    tanh,
+)
 
 from gatetheory.equations.process import ProcessAverage
 from gatetheory.functions import logistic
-from gatetheory.model import POSITIVE, Coupling, Field, Model, Nonlinearity, Parameter, zoo
-from gatetheory.model import fields, local_field
+from gatetheory.model import (
+    POSITIVE,
+    Coupling,
+    Field,
+    Model,
+    Nonlinearity,
+    Parameter,
+    fields,
+    local_field,
+    zoo,
+)
 from gatetheory.theory.single_site import T1, T2, UNITS, SingleSite, second_cumulant
 
 s = Symbol("s", positive=True)
@@ -79,7 +101,7 @@ def averaged_exponent(sources: Matrix, variances: Expr) -> Expr:
     return Add(*(factor.args[0] for factor in left))
 
 
-# ---- 2. all entries, 3. regrouping --------------------------------------------------------------
+# ---- 2. all entries, 3. regrouping -----------------------------------------------------------
 
 for units, times in product((2, 3), (2, 3)):
     response, psi = array("r", units, times), array("p", units, times)
@@ -109,7 +131,7 @@ both *= gaussian_integral(exp(-sympy.I * J1 * sources[1]), J1, s**2 / 2)
 expected = exp(-(s**2) / 4 * Add(*(entry**2 for entry in sources)))
 assert sympy.simplify(both / expected) == 1
 
-# ---- 4. several couplings -------------------------------------------------------------------------
+# ---- 4. several couplings --------------------------------------------------------------------
 
 
 def two_couplings(psi_a: Matrix, psi_b: Matrix, *, shared_matrix: bool) -> Expr:
@@ -137,7 +159,7 @@ assert not has_cross_term(two_couplings(*shared_signal, shared_matrix=False))
 assert has_cross_term(two_couplings(*different, shared_matrix=True))
 print("4. independent matrices: no cross term, also with a shared signal; a shared matrix has one")
 
-# ---- 5. the local field ----------------------------------------------------------------------------
+# ---- 5. the local field ----------------------------------------------------------------------
 
 c11, c22 = sympy.symbols("c11 c22", positive=True)
 c12 = Symbol("c12", real=True)
@@ -165,7 +187,7 @@ moment = -sympy.diff(characteristic, *response).subs(dict.fromkeys(response, 0))
 assert sympy.simplify(moment - s**2 * c12) == 0
 print("5. ∫ dη̂ exp(iη̂η − ½ s² η̂Cη̂) is a Gaussian density of covariance s² C")
 
-# ---- 6. the same moments without a path integral ---------------------------------------------------
+# ---- 6. the same moments without a path integral ---------------------------------------------
 
 units, times = 2, 2
 psi = array("p", units, times)
@@ -185,11 +207,12 @@ for i, m, t, u in product(range(units), range(units), range(times), range(times)
     assert same(moment, s**2 * order_parameter(psi, t, u) if i == m else sympy.S.Zero)
 print("6. N = 2, integrating η = Jψ over J directly: E[η_i(t) η_k(t')] = δ_ik s² C(t,t')")
 
-# ---- 7. saddle point, and what the engine says -----------------------------------------------------
+# ---- 7. saddle point, and what the engine says -----------------------------------------------
 
 
 def covariance_by_hand(variance: Expr, *independent: Expr) -> Expr:
     """s² times the product of averages at two times of independent factors of the signal."""
+
     def at(f: Expr, time: Symbol) -> Expr:
         return f.xreplace({x: Function(x.name, real=True)(time) for x in f.free_symbols})
 

@@ -1,20 +1,20 @@
 r"""The support of the Jacobian's spectrum, from the Wick contractions of its resolvent.
 
-Linearised at a state, unit i answers a change of its local fields with the matrix
+Linearised at a state, unit i answers a change of its local fields by
 
     M_ab(λ) = R_a (λE − A)^{-1} L_b          (signal a, local field b; unit i's own A, L, R),
 
 and the whole network answers with the series T = M + MJM + MJMJM + …, in which J^a carries signal a
-from unit to unit. Outside the spectrum's support the mean square (1/N) Σ_ij E|T_{ai,bj}|² is finite.
+from unit to unit. Outside the support of the spectrum (1/N) Σ_ij E|T_{ai,bj}|² is finite.
 
 1. *Contractions.* The n-th term holds n couplings, its complex conjugate n' of them. All pairings
    are listed; each pair forces its two couplings to be of one kind and between the same two units
    and brings s²/N, each unit left free brings N. Only one pairing survives N → ∞: n = n' and every
    coupling paired with its own image, the ladder. The counting is checked against the exact
-   average over all entries for N = 2.
-2. *Ladder.* The n-th ladder is a product of averages over single units, Σ (K^{n+1})_ab / s_a² with
-   K_ab = s_a² ⟨|M_ab|²⟩. The sum over n is geometric, K(1 − K)^{-1}: it diverges where an eigenvalue
-   of K reaches 1.
+   average over all entries for N = 1, 2, 3.
+2. *Ladder.* The n-th ladder is a product of averages over single units, (K^{n+1})_ab / s_a² with
+   K_ab = s_a² ⟨|M_ab|²⟩. The sum over n is geometric, K(1 − K)^{-1}: it diverges where an
+   eigenvalue of K reaches 1.
 3. *Gated network.* The linearised laws are solved by hand, one after the other, for M; the
    determinant is brought to the compact form of the paper, at a fixed point, at λ = 0 and along a
    trajectory.
@@ -33,14 +33,14 @@ from sympy import Abs, Add, Expr, Matrix, Mul, S, Symbol
 
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.process import ProcessAverage
-from gatetheory.functions import Nonlinear, instantiate
+from gatetheory.functions import Nonlinear, instantiate, logistic
 from gatetheory.model import zoo
 from gatetheory.theory.derive import derive
 from gatetheory.theory.spectrum import LAMBDA, boundary_condition
 
 Pairing = list[tuple[int, int]]
 
-# ---- 1. contractions ------------------------------------------------------------------------------
+# ---- 1. contractions -------------------------------------------------------------------------
 
 
 def pairings(items: list[int]) -> Iterator[Pairing]:
@@ -73,9 +73,7 @@ def unit_ties(n: int, m: int, pairs: Pairing) -> tuple[list[int], int]:
     top = list(range(n + 1))
     bottom = list(range(n + 1, n + m + 2))
     ties = [(top[0], bottom[0]), (top[-1], bottom[-1])]
-    ends = [(top[p], top[p + 1]) for p in range(n)] + [
-        (bottom[p], bottom[p + 1]) for p in range(m)
-    ]
+    ends = [(top[p], top[p + 1]) for p in range(n)] + [(bottom[p], bottom[p + 1]) for p in range(m)]
     for p, q in pairs:
         ties += list(zip(ends[p], ends[q], strict=True))
     names = classes(n + m + 2, ties)
@@ -121,7 +119,7 @@ for units in (1, 2, 3):
     assert second_order.subs(N, units) == exact_second_order(units)
 print("   the counting agrees with the exact average over all entries, N = 1, 2, 3")
 
-# ---- 2. ladder ------------------------------------------------------------------------------------
+# ---- 2. ladder -------------------------------------------------------------------------------
 
 kinds = range(2)
 s2 = sympy.symbols("s0 s1", positive=True)
@@ -166,7 +164,7 @@ ratio = sympy.cancel(denominator / (sympy.eye(2) - K).det())
 assert ratio.is_number
 print("2. ladders are the powers of K; their sum diverges where det(1 − K) = 0")
 
-# ---- 3. gated network --------------------------------------------------------------------------------
+# ---- 3. gated network ------------------------------------------------------------------------
 
 h, z, r, eta_h, eta_z = sympy.symbols("h z r eta_h eta_z", real=True)
 gated = zoo.gated()
@@ -276,7 +274,7 @@ synthetic = M.subs(eta_h, h + d).applyfunc(
 assert Matrix(engine.synthetic_spectrum.transfer) == synthetic
 assert engine.synthetic_spectrum["boundary"].rhs.diff(variance) != 0
 
-# ---- 4. discrete time -----------------------------------------------------------------------------------
+# ---- 4. discrete time ------------------------------------------------------------------------
 
 # λ δh = (1 − σ_z) δh + σ_z φ' k_h + σ_z' (φ − h) δz, δz = k_z, δr = k_r at once.
 gru = derive(zoo.gru())
@@ -289,7 +287,7 @@ M_gru = responses(d_h, KICKS[1], KICKS[2], gru_signals)
 
 
 def over_steps(integrand: Expr) -> Expr:
-    """Average over the process: what h remembers ties η_h to z, but within one step they are free."""
+    """Average over the process: h remembers η_h and z, which are free within one step."""
     split = [TIED, {r}] if integrand.has(h) and integrand.has(z) else [{h}, {eta_h}, {z}, {r}]
     return over_paths(integrand, *split)
 
@@ -305,7 +303,7 @@ assert Matrix(gru.spectrum.transfer) == at_rest
 assert identical(gru.spectrum["boundary"].rhs, boundary_condition(at_rest))
 print("4. gru, at a fixed point: 1 =", gru.spectrum["boundary"].rhs)
 
-# ---- 5. a finite network -----------------------------------------------------------------------------------
+# ---- 5. a finite network ---------------------------------------------------------------------
 
 units, generator = 400, np.random.default_rng(11)
 values = {**gated.bind({"g_h": 3, "alpha_z": 2, "alpha_r": 4}), tau_z: S(2), tau_r: S(3)}
@@ -322,7 +320,7 @@ def numbers(expression: Expr) -> np.ndarray:
 def plain(expression: Expr) -> Expr:
     """The expression with all definitions and parameter values put in."""
     defined = instantiate(expression, gated.definitions).subs(values)
-    return defined.replace(lambda node: isinstance(node, sympy.tanh), lambda t: t.rewrite(sympy.exp))
+    return defined.replace(logistic, lambda x: 1 / (1 + sympy.exp(-x)))
 
 
 forces = Matrix([f("sigma_z", z) * (eta_h - h), (eta_z - z) / tau_z, (-r) / tau_r])

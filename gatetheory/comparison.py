@@ -93,4 +93,10 @@ def _cells(row: Comparison) -> tuple[str, ...]:
         "–" if v is None else format(v, f)
         for v, f in ((row.theory, ".6g"), (row.simulation, ".6g"), (row.stderr, ".2g"))
     ]
-    return (row.quantity, row.meaning, *numbers, "–" if row.z is None else f"{row.z:+.2f}", row.verdict)
+    return (
+        row.quantity,
+        row.meaning,
+        *numbers,
+        "–" if row.z is None else f"{row.z:+.2f}",
+        row.verdict,
+    )

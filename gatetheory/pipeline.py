@@ -9,7 +9,7 @@ Validation compares the last two (:mod:`gatetheory.validation`), the report show
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache, singledispatch
@@ -27,7 +27,7 @@ from gatetheory.equations.shapes import (
     SpectralCondition,
     StateLaw,
 )
-from gatetheory.errors import ParameterError
+from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.model import exact
 from gatetheory.simulation import simulate
 from gatetheory.solvers.core_problem import CoreProblem, Root
@@ -68,7 +68,18 @@ def backend(digits: int) -> Backend:
     """
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MOST_DIGITS:
         raise ParameterError(f"digits must be a whole number from 1 to {MOST_DIGITS}, got {digits}")
-    return numpy_backend if digits <= DOUBLE else Arithmetic(digits)
+    return Doubles() if digits <= DOUBLE else Arithmetic(digits)
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """NumPy, as a backend."""
+
+    name: str = "numpy"
+
+    def compile(self, outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> Program:
+        """Compile to programs in doubles."""
+        return numpy_backend.compile(outputs, arguments)
 
 
 @dataclass(frozen=True)
@@ -140,17 +151,28 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
 @solve.register
 def _(problem: SelfConsistency, at: Values | None = None, *, digits: int = DOUBLE) -> FixedPoints:
     parameters = problem.bind(at)
-    stable = None
-    if problem.linearization is not None:
-        spectral = spectral_problem(problem.linearization())
-
-        def stable(root: Root) -> bool:
-            rounded = {u: float(v) for u, v in root.values.items()}  # type: ignore[arg-type]
-            return spectral.border(State(parameters, rounded))[0].stable
-
+    stable = _stability(problem, parameters)
     precise = fixed_point_programs(problem, digits) if digits > DOUBLE else None
     programs = fixed_point_programs(problem, DOUBLE)
     return solve_fixed_points(problem, parameters, programs, precise, stable, digits)
+
+
+def _stability(
+    problem: SelfConsistency, parameters: Mapping[Symbol, Expr]
+) -> Callable[[Root], bool] | None:
+    """Decides on the stability of a fixed point; None where the Jacobian does not exist."""
+    if problem.linearization is None:
+        return None
+    try:
+        spectral = spectral_problem(problem.linearization())
+    except DerivationError:
+        return None
+
+    def stable(root: Root) -> bool:
+        rounded = {u: float(v) for u, v in root.values.items()}  # type: ignore[arg-type]
+        return spectral.border(State(parameters, rounded))[0].stable
+
+    return stable
 
 
 @solve.register

@@ -1,0 +1,1 @@
+"""Equations to programs: quadratures and arithmetic, in doubles and in multiple precision."""

@@ -13,29 +13,49 @@ from sympy import Expr
 from gatetheory.errors import DerivationError
 
 
+def _towards_right(x: Any) -> Any:
+    """x or -x, whichever lies in the right half plane."""
+    return np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+
+
 def logistic(x: Any) -> Any:
     """1/(1 + e^{-x}), accurate in both tails (an overflowing exponential gives 0)."""
+    if np.iscomplexobj(x):
+        decayed = np.exp(-_towards_right(x))
+        value = 1.0 / (1.0 + decayed)
+        return np.where(x.real < 0, decayed * value, value)
     return 1.0 / (1.0 + np.exp(-x))
+
+
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent; NumPy's complex one fails for large arguments."""
+    if np.iscomplexobj(x):
+        decayed = np.expm1(-2.0 * _towards_right(x))
+        value = -decayed / (2.0 + decayed)
+        return np.where(x.real < 0, -value, value)
+    return np.tanh(x)
 
 
 def sech(x: Any) -> Any:
     """1/cosh x."""
+    if np.iscomplexobj(x):
+        right = _towards_right(x)
+        return 2.0 * np.exp(-right) / (1.0 + np.exp(-2.0 * right))
     return 1.0 / np.cosh(x)
 
 
 def csch(x: Any) -> Any:
     """1/sinh x."""
+    if np.iscomplexobj(x):
+        right = _towards_right(x)
+        value = -2.0 * np.exp(-right) / np.expm1(-2.0 * right)
+        return np.where(x.real < 0, -value, value)
     return 1.0 / np.sinh(x)
 
 
 def coth(x: Any) -> Any:
     """1/tanh x."""
-    return 1.0 / np.tanh(x)
-
-
-def _towards_right(x: Any) -> Any:
-    """x or -x, whichever lies in the right half plane."""
-    return np.where(np.real(x) < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+    return 1.0 / tanh(x)
 
 
 def softplus(x: Any) -> Any:
@@ -60,16 +80,6 @@ def power(x: Any, n: int) -> Any:
         if n:
             x = x * x
     return 1.0 if result is None else result
-
-
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent; the complex one of NumPy warns and fails for large arguments."""
-    if np.iscomplexobj(x):
-        right = _towards_right(x)
-        decayed = np.exp(-2 * right)
-        value = (1 - decayed) / (1 + decayed)
-        return np.where(np.real(x) < 0, -value, value)
-    return np.tanh(x)
 
 
 NAMES: dict[str, Any] = {

@@ -20,6 +20,7 @@ import sympy
 from sympy import Dummy, Expr, ImmutableDenseMatrix, S, Symbol
 
 from gatetheory.codegen.lowering import Quadrature
+from gatetheory.codegen.pinches import Pinch, find_pinches
 from gatetheory.codegen.rewriting import logcosh, softplus, stable
 from gatetheory.functions import logistic
 
@@ -83,6 +84,7 @@ class Integrand:
         expression: F in terms of slot symbols and outer symbols.
         slots: The slots.
         curves: Singularities that the slots do not show.
+        pinches: Pairs of poles that may pinch the axis.
         covariance: Covariance of the integration variables.
         outer: Symbols that are given, in a fixed order.
     """
@@ -90,8 +92,16 @@ class Integrand:
     expression: Expr
     slots: tuple[Slot, ...]
     curves: tuple[Curve, ...]
+    pinches: tuple[Pinch, ...]
     covariance: ImmutableDenseMatrix
     outer: tuple[Symbol, ...]
+
+    @property
+    def is_analytic(self) -> bool:
+        """Whether there are no kinks or jumps."""
+        return not any(s.kinked for s in self.slots) and not any(
+            c.kind == "kink" for c in self.curves
+        )
 
     @property
     def dimension(self) -> int:
@@ -110,9 +120,10 @@ def analyse(quadrature: Quadrature) -> Integrand:
     )
     inside = quadrature.integrand.free_symbols - set(quadrature.variables)
     outer = sorted(inside | quadrature.covariance.free_symbols, key=lambda s: s.sort_key())
-    return Integrand(
-        expression, slots, tuple(finder.curves), quadrature.covariance, tuple(outer)
-    )
+    pinches = find_pinches(expression, [s.symbol for s in slots])
+    pinched = {p.base for p in pinches}
+    curves = tuple(c for c in finder.curves if c.expression not in pinched)
+    return Integrand(expression, slots, curves, pinches, quadrature.covariance, tuple(outer))
 
 
 class _SlotFinder:

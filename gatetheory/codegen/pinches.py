@@ -25,12 +25,14 @@ class Pinch:
     Taylor tuple is the n-th derivative along u.
 
     Args:
+        base: |P|², possibly times a factor, as it stands in the expression.
         slopes: Symbols for dA_k/du, one per slot.
         root: Q and its derivatives.
         half_mate: V and its derivatives; P = Q + 2iV.
         numerators: For every order k the numerator and its derivatives.
     """
 
+    base: Expr
     slopes: tuple[Symbol, ...]
     root: tuple[Expr, ...]
     half_mate: tuple[Expr, ...]
@@ -75,8 +77,7 @@ def _conjugate_pair(base: Expr, slots: Sequence[Symbol]) -> tuple[Expr, Expr, Ex
     if base.is_Add and len(base.args) == 2:
         roots = [_square_root(a) for a in base.args]
         if None not in roots:
-            real, imaginary = sorted(roots, key=lambda r: not r.free_symbols & mine)
-            return _accepted(real, imaginary, S.One, mine)
+            return _accepted(*roots, S.One, mine)
     names = {f: Dummy(real=True) for f in functions}
     plain = base.xreplace(names)
     if not plain.is_polynomial(*plain.free_symbols):
@@ -110,10 +111,15 @@ def _square_root(e: Expr) -> Expr | None:
     return root
 
 
-def _accepted(real: Expr, imaginary: Expr, rest: Expr, mine: set[Symbol]) -> tuple[Expr, Expr, Expr] | None:
-    """Only pairs that can come together when outer symbols say so."""
-    closes = bool(imaginary.free_symbols - mine) and bool(real.free_symbols & mine)
-    return (real, imaginary, rest) if closes else None
+def _accepted(
+    real: Expr, imaginary: Expr, rest: Expr, mine: set[Symbol]
+) -> tuple[Expr, Expr, Expr] | None:
+    """Only pairs that come together when an outer symbol vanishes; V is what vanishes with it."""
+    outer = (real.free_symbols | imaginary.free_symbols) - mine
+    for u, v in ((real, imaginary), (imaginary, real)):
+        if any(v.xreplace({s: S.Zero}) == 0 for s in outer) and u.free_symbols & mine:
+            return u, v, rest
+    return None
 
 
 def _prepared(
@@ -141,6 +147,7 @@ def _prepared(
         return tuple(derivatives)
 
     return Pinch(
+        base,
         slopes,
         taylor(real - I * imaginary, order),
         taylor(imaginary, order - 1),

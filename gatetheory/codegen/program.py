@@ -49,7 +49,10 @@ class Program(Protocol):
 class Backend(Protocol):
     """An arithmetic: a name, and a compiler to programs."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the arithmetic."""
+        ...
 
     def compile(self, outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> Program:
         """Compile real expressions in real symbols; averages included."""

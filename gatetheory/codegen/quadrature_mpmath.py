@@ -91,7 +91,7 @@ class MpmathQuadrature:
         n, slots = self.integrand.dimension, self.integrand.slots
         floats = [float(v) for v in values]
         with np.errstate(all="ignore"):
-            shadow = self.doubles.task(floats)
+            shadow, _ = self.doubles.stage(floats)
         guard = _guard(shadow)
         CONTEXT.dps = math.ceil(1.15 * digits) + 12 + guard
         law = self._setup(*values)()

@@ -40,15 +40,22 @@ class Residues:
 
     Args:
         value: -Re 2πi ∑ Res.
+        error: Its rounding, by the distance over which rounding of Q moves the poles.
         magnitude: Sum of the moduli of the residues, times 2π.
         near: Whether any pole is near.
         touching: Whether a pole lies on the axis.
     """
 
     value: Any
+    error: Any
     magnitude: Any
     near: Any
     touching: Any
+
+    def rows(self, where: Any) -> Residues:
+        """Some elements."""
+        parts = (self.value, self.error, self.magnitude, self.near, self.touching)
+        return Residues(*(np.broadcast_to(x, where.shape)[where] for x in parts))
 
 
 class PoleFinder:
@@ -83,7 +90,7 @@ class PoleFinder:
         columns = [trailing(np.asarray(v)) if np.ndim(v) else v for v in values]
         slope = [trailing(np.asarray(a)) if np.ndim(a) else a for a in slopes]
         base = [trailing(np.asarray(b)) if np.ndim(b) else b for b in bases]
-        total = Residues(0.0, 0.0, False, False)
+        total = Residues(0.0, 0.0, 0.0, False, False)
         for pinch, kernels in self._parts:
             root, taylor_root, taylor_mate, numerators = (k(*columns) for k in kernels)
 
@@ -102,6 +109,8 @@ class PoleFinder:
             t = complex_zeros(function, grid, DEPTH)
             if not t.shape[-1]:
                 continue
+            ends, _, _ = slots_at(grid[[0, -1]])
+            scale = np.abs(root(*ends, *slope)[0]).max(axis=-1, keepdims=True)
             moved, u, _ = slots_at(t)
             q, v, n = (k(*moved, *slope) for k in (taylor_root, taylor_mate, numerators))
             residue = _residue(pinch, q, v, n, u)
@@ -109,9 +118,12 @@ class PoleFinder:
             touching = np.isfinite(t) & (np.asarray(v[0]) == 0)
             lower = np.where(known, np.where(t.imag < 0, residue, np.conj(residue)), 0.0)
             total.value = total.value + (2 * np.pi * lower.imag).sum(axis=-1)
-            total.magnitude = total.magnitude + 2 * np.pi * np.abs(lower).sum(axis=-1)
+            size = 2 * np.pi * np.abs(lower)
+            total.magnitude = total.magnitude + size.sum(axis=-1)
+            noise = _EPS * (4 + np.abs(u)) + np.abs(q[0] / q[1]) + _EPS * scale / np.abs(q[1])
+            rounding = np.where(known, size * (8 * _EPS + noise * (1 + np.abs(u))), 0.0)
             lost = np.isfinite(t) & ~known & ~touching
-            total.magnitude = np.where(lost.any(axis=-1), np.inf, total.magnitude)
+            total.error = total.error + np.where(lost, np.inf, rounding).sum(axis=-1)
             total.near = total.near | (np.abs(t.imag) < NEAR).any(axis=-1)
             total.touching = total.touching | touching.any(axis=-1)
         return total

@@ -130,9 +130,19 @@ class GaussianAverage(Expr):
             for j, y in enumerate(names):
                 slope = sigma[i, j].diff(symbol)
                 if slope != 0:
-                    curvature = differentiate(differentiate(f, x), y)
-                    total += slope * GaussianAverage(curvature, names, sigma) / 2
+                    total += slope * self._curvature(x, y) / 2
         return total
+
+    def _curvature(self, x: Symbol, y: Symbol) -> Expr:
+        """⟨∂_x ∂_y f⟩; where f has kinks or jumps, with the derivatives moved to the Gaussian."""
+        f, names, sigma = self.args
+        curvature = differentiate(differentiate(f, x), y)
+        if curvature.has(sympy.DiracDelta):
+            precision = sigma.inv()
+            scores = precision * ImmutableDenseMatrix(list(names))
+            i, j = names.index(x), names.index(y)
+            curvature = f * (scores[i] * scores[j] - precision[i, j])
+        return GaussianAverage(curvature, names, sigma)
 
     def _eval_subs(self, old: Expr, new: Expr) -> Expr | None:
         if old == self:

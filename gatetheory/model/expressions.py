@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 import sympy
 from sympy import (
     Add,
+    And,
     Derivative,
     Expr,
     Integral,
     Mul,
     Number,
     NumberSymbol,
+    Or,
     Pow,
     Sum,
     Symbol,
 )
 from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 from sympy.core.symbol import Str
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanAtom
 
 from gatetheory.errors import ModelError
 from gatetheory.functions import Next, Nonlinear, instantiate, logistic
@@ -29,12 +34,14 @@ from gatetheory.model.parts import ConstantInput, GaussianInput, TimeDependentIn
 if TYPE_CHECKING:
     from gatetheory.model.model import Model
 
-# Smooth on the real axis: averages are differentiated (Price) and integrated to many digits.
+# Functions that every backend can average; kinks and jumps split the range of integration.
 FUNCTIONS = (
     *(sympy.exp, sympy.log, sympy.tanh, sympy.sech, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos),
     *(sympy.atan, sympy.asinh, sympy.erf, sympy.erfc, logistic),
+    *(sympy.Heaviside, sympy.sign, sympy.Abs, sympy.Max, sympy.Min, sympy.Piecewise),
 )
-_NODES = (Add, Mul, Pow, Number, NumberSymbol, Symbol, Str, Nonlinear, *FUNCTIONS)
+_CASES = (ExprCondPair, Relational, BooleanAtom, And, Or)
+_NODES = (Add, Mul, Pow, Number, NumberSymbol, Symbol, Str, Nonlinear, *_CASES, *FUNCTIONS)
 
 
 def _expressions(model: Model) -> Iterator[tuple[str, Expr, set[Symbol]]]:
@@ -122,9 +129,8 @@ def _check_nodes(where: str, expression: Expr, *, may_read_updates: bool) -> Non
             )
         elif not isinstance(node, _NODES):
             raise ModelError(
-                f"{where} contains {node}, which is not made of + - * / ** and the smooth "
-                f"functions {', '.join(sorted(f.__name__ for f in FUNCTIONS))}; write it with "
-                "these (log(1 + exp(k*x))/k is a smooth max(x, 0))"
+                f"{where} contains {node}, which is not made of + - * / ** and the functions "
+                f"{', '.join(sorted(f.__name__ for f in FUNCTIONS))}; write it with these"
             )
 
 

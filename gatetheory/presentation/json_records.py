@@ -13,7 +13,7 @@ from gatetheory.comparison import Validation
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.model import Model
 from gatetheory.presentation.mathml import mathml
-from gatetheory.presentation.numbers import json_error, json_exact, json_number
+from gatetheory.presentation.numerals import json_error, json_exact, json_number
 from gatetheory.presentation.text import interval_text
 from gatetheory.references import Reference
 from gatetheory.simulation import Observation

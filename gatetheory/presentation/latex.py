@@ -14,7 +14,9 @@ TERMS_PER_LINE = 3  # of a long sum
 
 def latex_body(sets: Iterable[EquationSet], model: str) -> str:
     """Numbered and labelled equations, for the body of a document that loads amsmath."""
-    lines = [f"% The mean-field theory of {model}, derived by gatetheory; needs \\usepackage{{amsmath}}"]
+    lines = [
+        f"% The mean-field theory of {model}, derived by gatetheory; needs \\usepackage{{amsmath}}"
+    ]
     for equations in sets:
         for equation in equations:
             lines += ["", f"% {equations.result}.{equation.tag}: {equation.meaning}"]

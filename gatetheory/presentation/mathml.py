@@ -23,6 +23,8 @@ from gatetheory.functions import Nonlinear
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _TALL = ("mfrac", "mtable", "msqrt", "munderover")
+LINE = 46  # characters after which a sum is broken
+_QUOTIENT = re.compile(r"<mfrac>.*?</mfrac>")
 _PRIMES = {1: "′", 2: "″", 3: "‴"}
 _ENTITIES = {
     "&InvisibleTimes;": "\u2062",
@@ -41,10 +43,8 @@ def mathml(shown: Equation | Expr | Any, *, block: bool = True) -> str:
     """
     printer = MathML()
     if isinstance(shown, Equation):
-        inside = printer.row(shown.lhs, "=", shown.rhs)
-    else:
-        inside = printer.doprint(shown)
-    return wrapped(inside, block=block)
+        return wrapped(printer.equation(shown.lhs, shown.rhs), block=block)
+    return wrapped(printer.doprint(shown), block=block)
 
 
 def wrapped(inside: str, *, block: bool = True) -> str:
@@ -53,21 +53,53 @@ def wrapped(inside: str, *, block: bool = True) -> str:
     return f'<math xmlns="{NAMESPACE}" display="{display}">{inside}</math>'
 
 
+def _plain(text: str) -> str:
+    """Elements without entities, and with true minus signs."""
+    for entity, character in _ENTITIES.items():
+        text = text.replace(entity, character)
+    text = text.replace("<mo>-</mo>", "<mo>−</mo>")
+    return _NEGATIVE.sub(r"<mrow><mo>−</mo><mn>\1</mn></mrow>", text)
+
+
+def _length(markup: str) -> int:
+    """Roughly how wide a formula is, in characters; a quotient counts half of both parts."""
+    shown = len(re.sub(r"<[^>]*>|&[^;]*;|[\u2061\u2062]", "", markup))
+    return shown - sum(map(len, _QUOTIENT.findall(markup))) // 40
+
+
 class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no type information
     """SymPy's presentation printer, corrected."""
 
     def doprint(self, expression: Any) -> str:
         """The elements of an expression, as text."""
-        text = str(self._print(expression).toxml())
-        for entity, character in _ENTITIES.items():
-            text = text.replace(entity, character)
-        text = text.replace("<mo>-</mo>", "<mo>−</mo>")
-        return _NEGATIVE.sub(r"<mrow><mo>−</mo><mn>\1</mn></mrow>", text)
+        return _plain(str(self._print(expression).toxml()))
 
     def row(self, *pieces: Any) -> str:
         """Expressions and operators (given as text) one after the other."""
         shown = (f"<mo>{p}</mo>" if isinstance(p, str) else self.doprint(p) for p in pieces)
         return f"<mrow>{''.join(shown)}</mrow>"
+
+    def equation(self, lhs: Any, rhs: Any) -> str:
+        """``lhs = rhs``, with a long sum broken between its terms."""
+        if not isinstance(rhs, Add):
+            return self.row(lhs, "=", rhs)
+        rows: list[list[str]] = [[]]
+        for k, (negative, term) in enumerate(self._signed_terms(rhs)):
+            shown = str(self._term(term).toxml())
+            if rows[-1] and _length("".join(rows[-1])) + _length(shown) > LINE:
+                rows.append([])
+            if k or negative:
+                rows[-1].append("<mo>−</mo>" if negative else "<mo>+</mo>")
+            rows[-1].append(shown)
+        if len(rows) == 1:
+            return self.row(lhs, "=", rhs)
+        heads = [f"{self.doprint(lhs)}<mo>=</mo>", *[""] * (len(rows) - 1)]
+        lines = (
+            f'<mtr><mtd style="text-align:right"><mrow>{head}</mrow></mtd>'
+            f'<mtd style="text-align:left"><mrow>{"".join(row)}</mrow></mtd></mtr>'
+            for head, row in zip(heads, rows, strict=True)
+        )
+        return _plain(f'<mtable displaystyle="true">{"".join(lines)}</mtable>')
 
     # ---- elements ------------------------------------------------------------------------------
 
@@ -136,17 +168,22 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
         return self._fenced("(", inside, ")")
 
     def _print_Add(self, expr: Add, order: str | None = None) -> Any:  # noqa: N802
-        terms = list(self._as_ordered_terms(expr, order=order))
-        # λτ + 1 reads 1 + λτ; a sum does not start with a minus where it can start with a plus.
-        terms.sort(key=lambda t: (t.could_extract_minus_sign(), not t.is_number))
         row = self._element("mrow")
-        for k, term in enumerate(terms):
-            negative = term.could_extract_minus_sign()
+        for k, (negative, term) in enumerate(self._signed_terms(expr, order)):
             if k or negative:
                 sign = "−" if negative else "+"
                 row.appendChild(self._element("mo", sign, form="infix" if k else "prefix"))
-            row.appendChild(self._term(-term if negative else term))
+            row.appendChild(self._term(term))
         return row
+
+    def _signed_terms(self, expr: Add, order: str | None = None) -> list[tuple[bool, Expr]]:
+        """Terms without their sign, and whether it is negative, in the order people write them.
+
+        λτ + 1 reads 1 + λτ; a sum does not start with a minus where it can start with a plus.
+        """
+        terms = [(t.could_extract_minus_sign(), t) for t in self._as_ordered_terms(expr, order)]
+        terms.sort(key=lambda pair: (pair[0], not pair[1].is_number))
+        return [(negative, -t if negative else t) for negative, t in terms]
 
     def _term(self, term: Expr) -> Any:
         shown = self._print(term)

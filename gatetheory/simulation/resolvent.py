@@ -2,8 +2,8 @@
 
 With D = A + Σ_a L_a J^a R_a and E = 1 for fields with dynamics, 0 for algebraic ones, a force at
 the local field of coupling b makes the signal of coupling a answer by R_a (λE − D)^{-1} L_b. Its
-mean square over units, times s_a², is what the local field of a receives back. It is self-averaging,
-also where single eigenvalues are not.
+mean square over units, times s_a², is what the local field of a receives back. It is
+self-averaging, also where single eigenvalues are not.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from gatetheory.simulation.draw import as_double
 from gatetheory.simulation.linearization import linearize
-from gatetheory.simulation.lowering import Array
+from gatetheory.simulation.lowering import Array, as_double
 from gatetheory.simulation.network import Network, UnitState
 
 

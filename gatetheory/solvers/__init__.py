@@ -1,0 +1,1 @@
+"""Programs and values to solutions, one file a result."""

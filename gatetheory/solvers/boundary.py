@@ -146,7 +146,7 @@ def _with_crossings(special: Array, x: Array, level: Array) -> Array:
 def _excess(
     transfer: TransferMatrix, state: State, x: Array, y: Array, tolerance: float | None
 ) -> Array:
-    """ln ρ, cut off at ±50 so that it can be interpolated."""
+    """Logarithm of ρ, cut off at ±50 so that it can be interpolated."""
     rho, _ = transfer.spectral_radius(x, y, state, tolerance=tolerance)
     rho = np.where(np.isfinite(rho), rho, np.exp(50))
     return np.clip(np.log(np.maximum(rho, 1e-300)), -50, 50)

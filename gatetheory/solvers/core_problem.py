@@ -57,6 +57,7 @@ class CoreProblem:
 
     def __init__(self, problem: SelfConsistency, backend: Backend) -> None:
         self.problem = problem
+        self.backend = backend
         self.core = problem.core
         defined = {u: instantiate(g, problem.definitions) for u, g in problem.reduced.items()}
         self.maps = defined
@@ -68,6 +69,12 @@ class CoreProblem:
         everything = list(defined.values())
         sensitivities = [g.diff(u) for g in everything for u in self.core]
         self.everything: Program = backend.compile(everything + sensitivities, arguments)
+
+    @cached_property
+    def images(self) -> Program:
+        """All maps, without slopes."""
+        arguments = (*self.core, *self.problem.parameters)
+        return self.backend.compile(list(self.maps.values()), arguments)
 
     @cached_property
     def _general_bounds(self) -> list[Expr]:
@@ -110,6 +117,20 @@ def evaluate(problem: CoreProblem, core: Array, values: list[float]) -> Trial:
     return Trial(core, numbers[:n], noise[:n], numbers[n:].reshape(n, c))
 
 
+def at_zero(problem: CoreProblem, values: list[float]) -> Trial:
+    """All maps at u = 0; slopes are NaN where G is not differentiable there."""
+    zero = np.zeros(len(problem.core))
+    try:
+        trial = evaluate(problem, zero, values)
+    except ZeroDivisionError:
+        trial = None
+    if trial is not None and np.isfinite(trial.slopes).all():
+        return trial
+    result = problem.images(*zero, *values)
+    images, errors = np.asarray(result.values, float), np.asarray(result.errors, float)
+    return Trial(zero, images, errors, np.full((len(images), len(zero)), np.nan))
+
+
 def as_root(problem: CoreProblem, trial: Trial, *, multiple: bool = False) -> Root:
     """A trial that solves the problem, with residual and error of every unknown."""
     names = problem.problem.unknowns
@@ -117,12 +138,12 @@ def as_root(problem: CoreProblem, trial: Trial, *, multiple: bool = False) -> Ro
     core, errors = trial.core, trial.errors
     unknown = {u: float(v) for u, v in zip(names, trial.images, strict=True)}
     residual = np.abs(core - trial.images[index]) if len(core) else np.zeros(1)
-    if len(core):
+    if np.isfinite(trial.slopes).all() and len(core):
         limit = residual + errors[index] + 2e-16 * np.abs(core)
         spread = np.abs(_inverse(np.eye(len(core)) - trial.slopes[index])) @ limit
         errors = errors + np.abs(trial.slopes) @ spread
         errors[index] = spread
-        unknown |= {u: float(v) for u, v in zip(problem.core, core, strict=True)}
+    unknown |= {u: float(v) for u, v in zip(problem.core, core, strict=True)}
     return Root(
         values=unknown,
         errors={u: float(e) for u, e in zip(names, errors, strict=True)},
@@ -133,6 +154,6 @@ def as_root(problem: CoreProblem, trial: Trial, *, multiple: bool = False) -> Ro
 
 def _inverse(matrix: Array) -> Array:
     try:
-        return np.linalg.inv(matrix)
+        return np.asarray(np.linalg.inv(matrix), float)
     except np.linalg.LinAlgError:
         return np.full_like(matrix, np.inf)

@@ -3,24 +3,35 @@
 In s = ln u a Gaussian average is the convolution of its integrand with a kernel of width O(1),
 whatever the gain, so that a grid of fixed spacing sees every feature of G. Every interval in which
 the mismatch changes sign, or comes closest to zero without doing so, is interpolated by a Chebyshev
-series, all of whose zeros are taken; an extremum that nearly touches zero (a fold) is located by its
-slope. Newton's method with the slope from Price's theorem does the rest.
+series, all of whose zeros are taken; an extremum that nearly touches zero (a fold) is located by
+its slope. Newton's method with the slope from Price's theorem does the rest.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy import optimize
 
-from gatetheory.solvers.core_problem import UNBOUNDED, CoreProblem, Root, Roots, as_root, evaluate
+from gatetheory.solvers.core_problem import (
+    UNBOUNDED,
+    CoreProblem,
+    Root,
+    Roots,
+    as_root,
+    at_zero,
+    evaluate,
+)
 
 Array = NDArray[np.float64]
 
 GRID_SPACING = 0.5  # in ln u; features have width of order one
 SMALLEST = 1e-20  # of the physical range
 NODES = 12
+FLAT = 1e-8  # relative curvature on the grid below which a dip is rounding noise
 NEARLY_TANGENT = 1e-4
 TANGENT = 1e-14  # relative mismatch below which an extremum counts as a double solution
 NEWTON_STEPS = 20
@@ -32,7 +43,7 @@ def search_line(problem: CoreProblem, values: list[float], end: float) -> Roots:
     name = problem.core[0]
     low, high = float(np.log(SMALLEST * min(end, 1.0))), float(np.log(end)) + 1e-9
     grid = np.linspace(low, high, int(np.ceil((high - low) / GRID_SPACING)) + 1)
-    at_zero, height = line.scan(grid)
+    origin, height = line.scan(grid)
     simple, double = line.zeros(grid, height)
     roots = [_polished(problem, float(np.exp(s)), values) for s in simple]
     roots += [
@@ -42,9 +53,9 @@ def search_line(problem: CoreProblem, values: list[float], end: float) -> Roots:
     complete = end < UNBOUNDED
     if not complete:
         reach += "; the signal has no known bound, so larger solutions are not excluded"
-    if at_zero == 0:
+    if origin == 0:
         reach += " and zero"
-        rest = evaluate(problem, np.zeros(1), values)
+        rest = at_zero(problem, values)
         roots.append(as_root(problem, rest))
         if height[0] * (rest.slopes[problem.problem.unknowns.index(name), 0] - 1) < 0:
             reach += "; a solution closer to zero than this exists as well"
@@ -80,9 +91,9 @@ class _Line:
     def zeros(self, grid: Array, height: Array) -> tuple[list[float], list[float]]:
         """Simple and double zeros; every suspicious interval is interpolated to 1e-9."""
         crossing = height[:-1] * height[1:] <= 0
-        dip = (np.abs(height[1:-1]) <= np.abs(height[:-2])) & (
-            np.abs(height[1:-1]) <= np.abs(height[2:])
-        )
+        left, middle, right = (np.abs(height[k : len(height) - 2 + k]) for k in range(3))
+        bend = left + right - 2 * middle
+        dip = (middle <= left) & (middle <= right) & (bend > FLAT * middle)
         near = np.zeros_like(crossing)  # both intervals beside a dip that does not cross
         near[:-1] |= dip
         near[1:] |= dip
@@ -96,8 +107,8 @@ class _Line:
         table = self.height(samples.ravel()).reshape(samples.shape)
         for i, row in zip(chosen, table, strict=True):
             low, high = float(grid[i]), float(grid[i + 1])
-            series = chebyshev.Chebyshev.interpolate(
-                lambda _, row=row: row, NODES - 1, domain=[low, high]
+            series = chebyshev.Chebyshev(
+                chebyshev.chebfit(2 * nodes - 1, row, NODES - 1), [low, high]
             )
             more = self._zeros_of(series, low, high)
             simple += more[0]
@@ -134,7 +145,7 @@ class _Line:
         return guess, float(self.height(np.array([guess]))[0])
 
 
-def _real(roots: NDArray[np.complex128]) -> list[float]:
+def _real(roots: Any) -> list[float]:
     return [float(r.real) for r in np.atleast_1d(roots) if abs(r.imag) < 1e-9]
 
 

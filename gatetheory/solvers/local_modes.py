@@ -83,9 +83,7 @@ def _sample(
     matrices = [instantiate(m, condition.definitions) for m in matrices]
     occurring = set().union(*(m.free_symbols for m in matrices))
     covariance = _number_matrix(law.covariance, state)
-    variables = [
-        v for i, v in enumerate(law.variables) if v in occurring and covariance[i, i] > 0
-    ]
+    variables = [v for i, v in enumerate(law.variables) if v in occurring and covariance[i, i] > 0]
     frozen = {v: sympy.S.Zero for v in law.variables if v not in variables}
     std = [np.sqrt(covariance[law.variables.index(v), law.variables.index(v)]) for v in variables]
     nodes = NODES
@@ -129,7 +127,8 @@ def _driven_and_read(
     drift: NDArray[np.bool_], drives: NDArray[np.bool_], readouts: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Which fields lie on a path from a local field to a signal."""
-    driven, read = drives.any(axis=1), readouts.any(axis=0)
+    driven = np.asarray(drives.any(axis=1))
+    read = np.asarray(readouts.any(axis=0))
     for _ in range(len(drift)):
         driven = driven | (drift & driven[None, :]).any(axis=1)
         read = read | (drift & read[:, None]).any(axis=0)
@@ -153,7 +152,7 @@ def _sorted_eigenvalues(drift: Array, mass: Array, chosen: NDArray[np.bool_]) ->
     if _is_triangular(_pattern(rates)):
         return np.diagonal(rates, axis1=1, axis2=2).T.astype(complex)
     values = np.linalg.eigvals(rates)
-    return np.sort_complex(values).T
+    return np.asarray(np.sort_complex(values).T, complex)
 
 
 def _is_triangular(pattern: NDArray[np.bool_]) -> bool:
@@ -171,5 +170,3 @@ def _constant_or_not(values: Complex) -> tuple[Complex, Complex]:
     spread = np.abs(values - values[:, :1]).max(axis=1)
     constant = spread <= 1e-13 * np.maximum(1.0, np.abs(values[:, 0]))
     return values[constant, 0], values[~constant]
-
-

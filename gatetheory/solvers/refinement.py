@@ -61,14 +61,14 @@ def _complete_exactly(
     n, c = len(names), len(core)
     unknown = dict(zip(names, result.values[:n], strict=True))
     errors = dict(zip(names, result.errors[:n], strict=True))
-    residual = max((abs(u - unknown[x]) for u, x in zip(core, problem.core, strict=True)), default=0)
+    residual = max(
+        (abs(u - unknown[x]) for u, x in zip(core, problem.core, strict=True)), default=0
+    )
     if c == 1:
         k = names.index(problem.core[0])
         gain = 1 / abs(1 - result.values[n + k])
         spread = gain * (residual + result.errors[k])
-        errors = {
-            x: errors[x] + abs(result.values[n + i]) * spread for i, x in enumerate(names)
-        }
+        errors = {x: errors[x] + abs(result.values[n + i]) * spread for i, x in enumerate(names)}
         errors[problem.core[0]] = spread
     elif c:
         errors = {x: e + residual for x, e in errors.items()}

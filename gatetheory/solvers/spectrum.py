@@ -1,4 +1,4 @@
-"""The spectrum's support at a state: outermost point, atoms and boundary, to any number of digits."""
+"""The spectrum's support at a state: outermost point, atoms, boundary; to any number of digits."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def solve_spectrum(
             status, value = "precision_lost", None
     residual = 0.0
     if border.origin == "boundary":
-        radius, _ = problem.transfer.spectral_radius(
-            border.offset.real, border.offset.imag, state
-        )
+        radius, _ = problem.transfer.spectral_radius(border.offset.real, border.offset.imag, state)
         residual = abs(float(radius) - 1.0)
     return Spectrum(
         status=status,

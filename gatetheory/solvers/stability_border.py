@@ -1,4 +1,4 @@
-"""The outermost point of the spectral support: abscissa in continuous time, radius in discrete time.
+"""The outermost point of the spectral support: abscissa (continuous time), radius (discrete time).
 
 The support is bounded by the Perron root ρ(λ) of K(λ) reaching one. Beyond every pole of K, the
 largest ρ on the line Re λ = x (on the circle |λ| = r) falls as x (r) grows, so that the outermost
@@ -144,9 +144,7 @@ class _Outermost:
         radius, noise = self.transfer.spectral_radius(x[k], y[k], self.state)
         return float(radius), float(noise), complex(x[k], y[k])
 
-    def _directions(
-        self, level: float, offset: tuple[float, float] | None
-    ) -> tuple[Array, Array]:
+    def _directions(self, level: float, offset: tuple[float, float] | None) -> tuple[Array, Array]:
         if self.transfer.condition.discrete:
             angles = np.concatenate([[0.0], np.linspace(0.0, np.pi, 65)[1:]])
             return self._on_circle(angles, level, offset)

@@ -6,7 +6,7 @@ time), so that nothing is lost to rounding next to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from sympy import Abs, Dummy, Expr, ImmutableDenseMatrix, S, Symbol
 from gatetheory.codegen.program import Backend, Program
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.shapes import SpectralCondition
+from gatetheory.errors import DerivationError
 from gatetheory.functions import instantiate
 
 Array = NDArray[np.float64]
@@ -98,6 +99,11 @@ class TransferMatrix:
         self.condition = condition
         self.backend = backend
         self.real = instantiate(real_transfer(condition), condition.definitions)
+        if self.real.has(sympy.DiracDelta):
+            raise DerivationError(
+                "the Jacobian does not exist: a nonlinearity jumps, and the average of its squared "
+                "derivative is infinite; use a steep but smooth one"
+            )
         self.entries = [
             (i, j)
             for i in range(self.real.rows)
@@ -115,9 +121,7 @@ class TransferMatrix:
     def border_program(self) -> Program:
         """det(1 − K) and its derivatives by x and y."""
         names = {e: Dummy(real=True) for e in self.entries}
-        short = sympy.Matrix(
-            self.real.rows, self.real.cols, lambda i, j: names.get((i, j), S.Zero)
-        )
+        short = sympy.Matrix(self.real.rows, self.real.cols, lambda i, j: names.get((i, j), S.Zero))
         determinant = (sympy.eye(self.real.rows) - short).det(method="berkowitz")
         back = {name: self.real[e] for e, name in names.items()}
         value = sympy.expand(determinant).xreplace(back)
@@ -158,7 +162,7 @@ class TransferMatrix:
 
     def matrix(self, x: float, y: float, state: State) -> Array:
         """K at λ₀ + x + iy, shape (couplings, couplings)."""
-        return self._entries(np.array([x]), np.array([y]), state, None)[0][0]
+        return np.asarray(self._entries(np.array([x]), np.array([y]), state, None)[0][0])
 
     def _entries(
         self, x: Array, y: Array, state: State, tolerance: float | None

@@ -234,15 +234,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         r"the drift must be one SymPy expression",
     ),
     "lambda": (lambda: build(Lambda(x, x)), r"the law of field h contains Lambda"),
-    "max": (
-        lambda: build(-h + sympy.Max(0, eta)),
-        r"contains Max\(0, eta_h\), which is not made of",
-    ),
-    "abs": (lambda: build(-h + abs(eta)), r"contains Abs\(eta_h\), which is not made of"),
-    "hidden abs": (lambda: build(-h + sqrt(eta**2)), r"contains Abs\(eta_h\)"),
-    "step": (lambda: build(-h + eta * sympy.Heaviside(h)), r"contains Heaviside\(h\)"),
-    "sign": (lambda: build(-h + eta, signal=sympy.sign(h)), r"signal .* contains sign\(h\)"),
-    "cases": (lambda: build(sympy.Piecewise((eta, h > 0), (-h, True))), r"contains Piecewise"),
     "unknown function": (
         lambda: build(-h + Function("F")(h) + eta),
         r"contains F\(h\), which cannot be evaluated; declare a Nonlinearity",
@@ -483,6 +474,9 @@ ACCEPTED: dict[str, Callable[[], Model]] = {
         -h + eta + cos(h) + sympy.erf(h) + sympy.atan(h) + sympy.asinh(h) + exp(-(h**2)),
         signal=log(1 + exp(q.symbol * h)) / q.symbol,
     ),
+    "kinks": lambda: build(-h + sympy.Max(0, eta) + abs(eta) + sqrt(h**2)),
+    "jumps": lambda: build(-h + eta * sympy.Heaviside(h), signal=sympy.sign(h)),
+    "cases": lambda: build(sympy.Piecewise((eta - h, h > 0), (-h, True)) + eta),
     "safe roots and poles": lambda: build(-h / sqrt(1 + h**2) + eta / (2 + tanh(h))),
     "safe pole of a definition": lambda: build(
         -h + eta / (2 + f(h)), signal=sqrt(2 + f(h)), nonlinearities=(f,)

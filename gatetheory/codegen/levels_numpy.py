@@ -1,0 +1,178 @@
+"""Trapezoidal sums with nested steps, in doubles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gatetheory.codegen.charting_numpy import ELEMENTARY, trailing
+from gatetheory.codegen.charts import Chart
+from gatetheory.codegen.covariance_numpy import EPS, total
+from gatetheory.codegen.stage_numpy import Stage
+
+STEP = 0.22
+"""First step in t: the trapezoidal rule is then good to 1e-15 when all poles are resolved."""
+NEGLIGIBLE = 1e-19
+"""Terms this small, relative to ⟨|f|⟩, are left out when the step is halved."""
+_NODES_AT_ONCE = 400_000
+_INNER_HALVINGS = 3
+
+
+@dataclass
+class Sum:
+    """A trapezoidal sum ∑ w f, with ∑ w |f|, ∑ w |f| u², and the error inherited from inner sums."""
+
+    value: Any
+    magnitude: Any
+    spread: Any
+    inherited: Any
+
+    def parts(self) -> tuple[Any, Any, Any, Any]:
+        """All parts."""
+        return self.value, self.magnitude, self.spread, self.inherited
+
+    def interlaced(self, other: Sum) -> Sum:
+        """The rule of half the step."""
+        pairs = zip(self.parts(), other.parts(), strict=True)
+        return Sum(*((a + b) / 2 for a, b in pairs))
+
+
+@dataclass
+class Average:
+    """⟨f⟩ with its error estimate and ⟨|f|⟩."""
+
+    value: Any
+    error: Any
+    magnitude: Any
+
+
+class Levels:
+    """Sums over u_j, for elements that are batch × nodes of u_0 … u_{j-1}.
+
+    Args:
+        stage: The integrand.
+        j: Which variable.
+        bases: Slots at u_j = 0.
+        importance: Weight of every element in what is finally wanted; None for a plain batch.
+        depth: Im t of the line of nodes, downwards.
+    """
+
+    def __init__(
+        self, stage: Stage, j: int, bases: Sequence[Any], importance: Any = None, depth: float = 0.0
+    ) -> None:
+        self.stage, self.j, self.bases, self.importance = stage, j, bases, importance
+        self.step, self.depth = STEP, depth
+        self.charts = stage.charts(j, bases)
+        self.windows = [
+            (int(np.floor(c.low / STEP)), int(np.ceil(c.high / STEP))) for c in self.charts
+        ]
+        self.fine = self._first()
+
+    def _first(self) -> Sum:
+        sums, profiles = [], []
+        for chart, (low, high) in zip(self.charts, self.windows, strict=True):
+            s, terms = self._sweep(chart, STEP * np.arange(low, high + 1))
+            sums.append(s)
+            profiles.append(terms)
+        result = _sum(sums)
+        scale = self._scale(result)
+        self.cut = total([(p[..., 0] + p[..., -1]) / STEP for p in profiles])
+        self.windows = [
+            _window(low, p / scale) for (low, _), p in zip(self.windows, profiles, strict=True)
+        ]
+        return result
+
+    def _scale(self, s: Sum) -> Any:
+        """What a term must be compared with to be negligible."""
+        if self.importance is None:
+            return trailing(s.magnitude)
+        axes = tuple(range(-self.j, 0))
+        whole = (s.magnitude * self.importance).sum(axis=axes, keepdims=True)
+        return trailing(whole / np.maximum(self.importance, 1e-300))
+
+    def halve(self) -> Average:
+        """Halve the step; the change is the error estimate."""
+        coarse, sums = self.fine, []
+        for chart, (low, high) in zip(self.charts, self.windows, strict=True):
+            if high > low:
+                count = round((high - low) * STEP / self.step)
+                t = low * STEP + self.step * (np.arange(count) + 0.5)
+                sums.append(self._sweep(chart, t)[0])
+        self.step /= 2
+        self.fine = fine = coarse.interlaced(_sum(sums)) if sums else coarse
+        error = np.abs(fine.value - coarse.value) + fine.inherited + self.cut
+        error = error + EPS * (8 * fine.magnitude + fine.spread) + np.finfo(float).tiny
+        good = np.isfinite(fine.value) & np.isfinite(error)
+        return Average(np.real(fine.value), np.where(good, error, np.inf), fine.magnitude)
+
+    def _sweep(self, chart: Chart, t: Any) -> tuple[Sum, Any]:
+        """The sum over nodes t, and the moduli of its terms."""
+        origin, offset, rate = chart.nodes(t - 1j * self.depth if self.depth else t, ELEMENTARY)
+        u = origin + offset
+        square = u * u
+        weight = (self.step / np.sqrt(2 * np.pi)) * rate * np.exp(-0.5 * square)
+        slots = self.stage.moved(self.j, self.bases, origin, offset)
+        inherited: Any = 0.0
+        if self.j + 1 == self.stage.integrand.dimension:
+            (f,) = self.stage.kernel(*slots)
+            size = np.abs(f)
+        else:
+            importance = weight if self.importance is None else weight * trailing(self.importance)
+            inner = _in_chunks(self.stage, self.j + 1, slots, importance)
+            f, size = inner.value, inner.magnitude
+            inherited = (inner.error * weight).sum(axis=-1)
+        if self.depth:
+            terms = size * np.abs(weight)
+            square = np.abs(square)
+        else:
+            terms = size * weight
+        values = (f * weight).sum(axis=-1), terms.sum(axis=-1), (terms * square).sum(axis=-1)
+        return Sum(*values, inherited), terms
+
+
+def _in_chunks(stage: Stage, j: int, slots: Sequence[Any], importance: Any) -> Average:
+    """Inner averages, a part of the outer nodes at a time to save memory."""
+    shape = np.broadcast_shapes(*(np.shape(s) for s in slots), importance.shape)
+    remaining = 250 ** (stage.integrand.dimension - j)
+    nodes = max(1, _NODES_AT_ONCE * shape[-1] // (int(np.prod(shape)) * remaining))
+    if nodes >= shape[-1]:
+        return _inner(stage, j, slots, importance)
+    parts = []
+    for first in range(0, shape[-1], nodes):
+        cut = (..., slice(first, first + nodes))
+        some = [s[cut] if np.ndim(s) and np.shape(s)[-1] > 1 else s for s in slots]
+        weight = importance[cut] if importance.shape[-1] > 1 else importance
+        part = _inner(stage, j, some, weight)
+        whole = (*shape[:-1], min(nodes, shape[-1] - first))
+        parts.append([np.broadcast_to(x, whole) for x in (part.value, part.error, part.magnitude)])
+    return Average(*(np.concatenate(p, axis=-1) for p in zip(*parts, strict=True)))
+
+
+def _inner(stage: Stage, j: int, bases: Sequence[Any], importance: Any) -> Average:
+    """Average over u_j … for every element, as precisely as their importance asks for."""
+    levels = Levels(stage, j, bases, importance)
+    average = levels.halve()
+    axes = tuple(range(-j, 0))
+    for _ in range(_INNER_HALVINGS):
+        lost = (average.error * importance).sum(axis=axes)
+        if np.all(lost <= 1e-12 * (average.magnitude * importance).sum(axis=axes)):
+            break
+        average = levels.halve()
+    return average
+
+
+def _window(low: int, relative: Any) -> tuple[int, int]:
+    """Steps outside of which terms are negligible for every element."""
+    flat = (~(relative <= NEGLIGIBLE)).reshape(-1, relative.shape[-1]).any(axis=0)
+    seen = np.flatnonzero(flat)
+    if not len(seen):
+        return 0, 0
+    return low + max(int(seen[0]) - 2, 0), low + min(int(seen[-1]) + 2, relative.shape[-1] - 1)
+
+
+def _sum(sums: Sequence[Sum]) -> Sum:
+    parts = zip(*(s.parts() for s in sums), strict=True)
+    return Sum(*(total(p) for p in parts))
