@@ -202,7 +202,8 @@ def over_all_entries(expression: Expr) -> Expr:
     return expression
 
 
-for i, m, t, u in product(range(units), range(units), range(times), range(times)):
+for m, t, u in product(range(units), range(times), range(times)):
+    i = 0  # units are alike
     moment = over_all_entries(sympy.expand(eta_it[i, t] * eta_it[m, u]))
     assert same(moment, s**2 * order_parameter(psi, t, u) if i == m else sympy.S.Zero)
 print("6. N = 2, integrating η = Jψ over J directly: E[η_i(t) η_k(t')] = δ_ik s² C(t,t')")

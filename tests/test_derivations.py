@@ -1,4 +1,4 @@
-"""The derivations are proofs that run: each is executed as a reader would, with warnings as errors."""
+"""The derivations are proofs that run: each is executed as a reader would, strictly."""
 
 import os
 import subprocess

@@ -88,6 +88,13 @@ def pulled_back(squeezes: Sequence[Squeeze], s: Any) -> Any:
     return s
 
 
+def plane(chart: Chart, u: Any) -> Any:
+    """The t at which a chart of the line takes complex values u; nan outside of its strip."""
+    s = u / chart.base.slope
+    with np.errstate(all="ignore"):
+        return pulled_back(chart.squeezes, np.where(np.abs(s.imag) < np.pi / 2, s, np.nan))
+
+
 def _by_width(features: Sequence[tuple[Any, Any]], reach: float) -> list[tuple[Any, Any]]:
     """Features moved into the range, the narrowest first (element by element)."""
     moved = []

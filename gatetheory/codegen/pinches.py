@@ -19,7 +19,10 @@ MAXIMAL_ORDER = 4
 
 @dataclass(frozen=True)
 class Pinch:
-    """f = ∑_k numerators[k-1] / (P Q)^k near the zeros of Q.
+    """f = ∑_k N_k / (P Q)^k near the zeros of Q, with N_k = ∑_j numerators[k-1][j] U^j.
+
+    Numerators are written in powers of U because U = Q + iV is known at a zero of Q without
+    cancellation.
 
     Everything is a function of slots A_k, of outer symbols, and of ``slopes`` dA_k/du: entry n of a
     Taylor tuple is the n-th derivative along u.
@@ -29,14 +32,14 @@ class Pinch:
         slopes: Symbols for dA_k/du, one per slot.
         root: Q and its derivatives.
         half_mate: V and its derivatives; P = Q + 2iV.
-        numerators: For every order k the numerator and its derivatives.
+        numerators: For every order k and power j the coefficient and its derivatives.
     """
 
     base: Expr
     slopes: tuple[Symbol, ...]
     root: tuple[Expr, ...]
     half_mate: tuple[Expr, ...]
-    numerators: tuple[tuple[Expr, ...], ...]
+    numerators: tuple[tuple[tuple[Expr, ...], ...], ...]
 
     @property
     def order(self) -> int:
@@ -149,9 +152,30 @@ def _prepared(
     return Pinch(
         base,
         slopes,
-        taylor(real - I * imaginary, order),
+        taylor(real - I * imaginary, max(order, 2)),
         taylor(imaginary, order - 1),
         tuple(
-            taylor(polynomial.coeff_monomial(inverse**k), k - 1) for k in range(1, order + 1)
+            tuple(taylor(c, k - 1) for c in _in_powers(polynomial.coeff_monomial(inverse**k), real))
+            for k in range(1, order + 1)
         ),
     )
+
+
+def _in_powers(expression: Expr, of: Expr) -> tuple[Expr, ...]:
+    """Coefficients c_j of expression = ∑_j c_j of^j, by repeated division where both are polynomials."""
+    functions = sorted(
+        of.atoms(sympy.Function) | expression.atoms(sympy.Function), key=sympy.default_sort_key
+    )
+    names = {f: Dummy(real=True) for f in functions}
+    back = {name: f for f, name in names.items()}
+    rest, divisor = expression.xreplace(names), of.xreplace(names)
+    first = [names[f] for f in functions if names[f] in divisor.free_symbols]
+    others = (rest.free_symbols | divisor.free_symbols) - set(first)
+    generators = [*first, *sorted(others, key=sympy.default_sort_key)]
+    if not rest.is_polynomial(*generators) or not divisor.is_polynomial(*generators):
+        return (expression,)
+    coefficients = []
+    while rest != 0 and len(coefficients) <= 2 * MAXIMAL_ORDER:
+        (rest,), remainder = sympy.reduced(rest, [divisor], *generators)
+        coefficients.append(remainder.xreplace(back))
+    return tuple(coefficients) if rest == 0 and coefficients else (expression,)

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from gatetheory.codegen.charting_numpy import ELEMENTARY
+from gatetheory.codegen.contours_numpy import Contours, merged
 from gatetheory.codegen.covariance_numpy import EPS, cholesky, total
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Curve, Integrand
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.levels_numpy import STEP, Average, Levels
-from gatetheory.codegen.residues_numpy import DEPTH, PoleFinder, Residues
+from gatetheory.codegen.residues_numpy import Residues
 from gatetheory.codegen.stage_numpy import Stage
 
 _HALVINGS = 6
@@ -49,8 +50,11 @@ class NumpyQuadrature:
             [(c, compile_kernel([c.expression], symbols, outer, DOUBLES)) for c in curves]
             for curves in (integrand.curves, pinched)
         )
-        around = bool(integrand.pinches) and n == 1 and integrand.is_analytic
-        self._poles = PoleFinder(integrand) if around else None
+        self._contours: Contours | None = None
+        if integrand.pinches and n == 1 and integrand.is_analytic:
+            self._contours = Contours(
+                integrand, lambda v: self.stage(v, False)[0], self._converged, self._on_axis
+            )
 
     def __call__(self, values: Sequence[Any], tolerance: float) -> Average:
         """Average at given values of the outer symbols: numbers, or arrays of one common length."""
@@ -68,11 +72,11 @@ class NumpyQuadrature:
         return Average(*(np.concatenate(p) for p in zip(*parts, strict=True)))
 
     def _average(self, values: Sequence[Any], tolerance: float) -> Average:
-        stage, least = self.stage(values, resolve=self._poles is None)
-        if self._poles is None:
+        stage, least = self.stage(values, resolve=self._contours is None)
+        if self._contours is None:
             average = self._converged(values, stage, tolerance)
         else:
-            average = self._past_poles(values, stage, tolerance)
+            average = self._contours(values, stage, tolerance)
         average = self._with_rounding_of_covariance(values, least, average)
         invalid = ~np.asarray(stage.valid)
         if invalid.any():
@@ -107,10 +111,14 @@ class NumpyQuadrature:
     # ---- convergence -------------------------------------------------------------------------
 
     def _converged(
-        self, values: Sequence[Any], stage: Stage, tolerance: float, residues: Residues | None = None
+        self,
+        values: Sequence[Any],
+        stage: Stage,
+        tolerance: float,
+        depth: float = 0.0,
+        residues: Residues | None = None,
     ) -> Average:
         """Halve the step until every element is good enough."""
-        depth = 0.0 if residues is None else DEPTH
         levels = Levels(stage, 0, stage.bases, depth=depth)
         if depth:
             levels.halve()
@@ -120,35 +128,20 @@ class NumpyQuadrature:
             wrong &= np.isfinite(average.value) & stage.valid
             if not wrong.any():
                 break
-            if residues is None and wrong.ndim and wrong.mean() < 0.7:
+            if wrong.ndim and wrong.mean() < 0.7:
                 rows = _take(values, wrong)
-                rest = self._converged(rows, self.stage(rows, self._poles is None)[0], tolerance)
-                return _merged(wrong, average, rest)
+                rest = self.stage(rows, residues is None)[0]
+                rest.extra = [tuple(_take(f, wrong)) for f in stage.extra]  # type: ignore[misc]
+                some = None if residues is None else residues.rows(wrong)
+                return merged(wrong, average, self._converged(rows, rest, tolerance, depth, some))
             previous = average.error
             average = _joined(levels.halve(), residues)
             if np.all(average.error[wrong] > previous[wrong] / 4):
                 break
         return average
 
-    def _past_poles(self, values: Sequence[Any], stage: Stage, tolerance: float) -> Average:
-        """On the real axis where poles are far, past them where they are near."""
-        assert self._poles is not None
-        (chart,) = stage.charts(0, stage.bases)
-        slopes = [a for (a,) in stage.slopes]
-        residues = self._poles(values, chart, STEP, stage.bases, slopes)
-        near = np.asarray(residues.near)
-        if not near.any():
-            return self._converged(values, stage, tolerance)
-        if near.all():
-            return self._converged(values, stage, tolerance, residues)
-        far_rows, near_rows = _take(values, ~near), _take(values, near)
-        far = self._converged(far_rows, self.stage(far_rows, False)[0], tolerance)
-        close = self._converged(
-            near_rows, self.stage(near_rows, False)[0], tolerance, residues.rows(near)
-        )
-        blank = np.zeros(near.shape)
-        average = Average(blank, blank, blank)
-        return _merged(near, _merged(~near, average, far), close)
+    def _on_axis(self, values: Sequence[Any], tolerance: float) -> Average:
+        return self._converged(values, self.stage(values)[0], tolerance)
 
     def _with_rounding_of_covariance(
         self, values: Sequence[Any], least: Any, average: Average
@@ -193,19 +186,5 @@ def _joined(average: Average, residues: Residues | None) -> Average:
     )
 
 
-def _merged(where: Any, average: Average, rows: Average) -> Average:
-    """The average with some rows replaced."""
-    parts = []
-    for whole, some in zip(_parts(average), _parts(rows), strict=True):
-        full = np.array(np.broadcast_to(whole, where.shape), dtype=float)
-        full[where] = some
-        parts.append(full)
-    return Average(*parts)
-
-
-def _parts(average: Average) -> tuple[Any, Any, Any]:
-    return average.value, average.error, average.magnitude
-
-
 def _take(values: Sequence[Any], rows: Any) -> list[Any]:
-    return [v[rows] if isinstance(v, np.ndarray) else v for v in values]
+    return [v[rows] if np.ndim(v) else v for v in values]

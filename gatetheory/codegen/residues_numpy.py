@@ -1,136 +1,226 @@
-"""Averages with pinching poles: a contour that passes on one side of them, plus residues.
+"""Poles that pinch the axis: where they are, and their residues, for whole batches.
 
-The trapezoidal rule is applied on the line Im t = -DEPTH. Between it and the real axis lie the lower
-poles, found by Newton's method, and
-
-    ⟨f⟩ = Re ∫_{line} f p du  -  Re 2πi ∑ Res(f p).
-
-Nothing on the line is close to a pole, so the same nodes serve all batch elements, and the residues
-∝ 1/V keep every digit however close the poles come. Where they meet, on the axis, ⟨f⟩ is infinite.
+A zero ζ of Q = U - iV is a pole of f = ∑_k N_k/(P Q)^k, and so is its conjugate. All quantities at ζ
+follow from Taylor coefficients that do not cancel: P(ζ) = 2iV(ζ) however close to the axis ζ is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import factorial
 from typing import Any
 
 import numpy as np
 
-from gatetheory.codegen.charting_numpy import ELEMENTARY, trailing
+from gatetheory.codegen import charting_numpy as charting
+from gatetheory.codegen.charting_numpy import DOUBLE, ELEMENTARY, trailing
 from gatetheory.codegen.charts import Chart
+from gatetheory.codegen.covariance_numpy import EPS
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Integrand
-from gatetheory.codegen.kernels import compile_kernel
+from gatetheory.codegen.kernels import Kernel, Prepare, compile_kernel
 from gatetheory.codegen.pinches import Pinch
-from gatetheory.codegen.zeros import complex_zeros
+from gatetheory.codegen.stage_numpy import Feature, Stage
+from gatetheory.codegen.zeros import distinct, polished, starts
 
-DEPTH = np.pi / 3
-"""Im t of the line, downwards; poles of the charts lie at ±π/2."""
-NEAR = np.pi / 6
-"""Poles nearer to the axis than this call for the line."""
-_EPS = float(np.finfo(float).eps)
+REACH = 1.4
+"""|Im t| up to which poles are looked for."""
+_STEP = 0.2
+_HEIGHTS = (0.0, 0.7, -0.7)
+_MOST_CENTRES = 24
 Coefficients = list[Any]
 
 
 @dataclass
 class Residues:
-    """What the poles between the axis and the line contribute, element by element.
+    """-Re 2πi ∑ Res over the poles between the axis and a line, element by element.
 
     Args:
-        value: -Re 2πi ∑ Res.
-        error: Its rounding, by the distance over which rounding of Q moves the poles.
-        magnitude: Sum of the moduli of the residues, times 2π.
-        near: Whether any pole is near.
+        value: That sum.
+        error: Its rounding, from the distance by which rounding of Q moves the poles.
+        magnitude: 2π ∑ |Res|.
         touching: Whether a pole lies on the axis.
+        complete: Whether no pole can have been missed.
     """
 
-    value: Any
-    error: Any
-    magnitude: Any
-    near: Any
-    touching: Any
+    value: Any = 0.0
+    error: Any = 0.0
+    magnitude: Any = 0.0
+    touching: Any = False
+    complete: Any = True
 
     def rows(self, where: Any) -> Residues:
         """Some elements."""
-        parts = (self.value, self.error, self.magnitude, self.near, self.touching)
+        parts = (self.value, self.error, self.magnitude, self.touching, self.complete)
         return Residues(*(np.broadcast_to(x, where.shape)[where] for x in parts))
 
 
-class PoleFinder:
-    """The pinching poles of one integrand over one variable."""
+def joined(residues: Sequence[Residues]) -> Residues:
+    """The sum."""
+    total = residues[0]
+    for r in residues[1:]:
+        total = Residues(
+            total.value + r.value,
+            total.error + r.error,
+            total.magnitude + r.magnitude,
+            total.touching | r.touching,
+            total.complete & r.complete,
+        )
+    return total
 
-    def __init__(self, integrand: Integrand) -> None:
-        symbols = [s.symbol for s in integrand.slots]
-        self._parts = [
-            (
-                pinch,
-                [
-                    compile_kernel(e, [*symbols, *pinch.slopes], integrand.outer, DOUBLES)
-                    for e in (pinch.root[:2], pinch.root, pinch.half_mate, _joined(pinch))
-                ],
-            )
-            for pinch in integrand.pinches
+
+class PinchKernels:
+    """The compiled Taylor coefficients of one pinch."""
+
+    def __init__(self, pinch: Pinch, integrand: Integrand) -> None:
+        self.pinch = pinch
+        inner = [*(s.symbol for s in integrand.slots), *pinch.slopes]
+        numerators = [e for powers in pinch.numerators for taylor in powers for e in taylor]
+        parts = (pinch.root[:2], pinch.root, pinch.half_mate, numerators)
+        self._prepare: list[Prepare] = [
+            compile_kernel(p, inner, integrand.outer, DOUBLES) for p in parts
         ]
 
-    def __call__(
-        self, values: Sequence[Any], chart: Chart, step: float, bases: Sequence[Any], slopes: Sequence[Any]
-    ) -> Residues:
-        """Find the poles in a chart's plane and evaluate their residues.
+    def on(self, stage: Stage, chart: Chart, zeros: Any = None) -> PinchedLine:
+        """The pinch at given values, in the plane of a chart of the line.
 
         Args:
-            values: Outer symbols; arrays have one axis.
+            stage: The integrand, of one variable.
             chart: A chart of the line.
-            step: Spacing of the search.
-            bases: Slots at u = 0.
-            slopes: dA/du.
+            zeros: The zeros of Q as values of u, if they are known already.
         """
-        grid = step * np.arange(np.floor(chart.low / step), np.ceil(chart.high / step) + 1)
-        columns = [trailing(np.asarray(v)) if np.ndim(v) else v for v in values]
-        slope = [trailing(np.asarray(a)) if np.ndim(a) else a for a in slopes]
-        base = [trailing(np.asarray(b)) if np.ndim(b) else b for b in bases]
-        total = Residues(0.0, 0.0, 0.0, False, False)
-        for pinch, kernels in self._parts:
-            root, taylor_root, taylor_mate, numerators = (k(*columns) for k in kernels)
-
-            def slots_at(t: Any) -> tuple[list[Any], Any, Any]:
-                origin, offset, rate = chart.nodes(t, ELEMENTARY)
-                moved = [
-                    (b + a * origin) + a * offset for a, b in zip(slope, base, strict=True)
-                ]
-                return moved, origin + offset, rate
-
-            def function(t: Any, root: Callable[..., Any] = root) -> tuple[Any, Any]:
-                moved, _, rate = slots_at(t)
-                value, derivative = root(*moved, *slope)
-                return value, derivative * rate
-
-            t = complex_zeros(function, grid, DEPTH)
-            if not t.shape[-1]:
-                continue
-            ends, _, _ = slots_at(grid[[0, -1]])
-            scale = np.abs(root(*ends, *slope)[0]).max(axis=-1, keepdims=True)
-            moved, u, _ = slots_at(t)
-            q, v, n = (k(*moved, *slope) for k in (taylor_root, taylor_mate, numerators))
-            residue = _residue(pinch, q, v, n, u)
-            known = np.isfinite(t) & np.isfinite(residue)
-            touching = np.isfinite(t) & (np.asarray(v[0]) == 0)
-            lower = np.where(known, np.where(t.imag < 0, residue, np.conj(residue)), 0.0)
-            total.value = total.value + (2 * np.pi * lower.imag).sum(axis=-1)
-            size = 2 * np.pi * np.abs(lower)
-            total.magnitude = total.magnitude + size.sum(axis=-1)
-            noise = _EPS * (4 + np.abs(u)) + np.abs(q[0] / q[1]) + _EPS * scale / np.abs(q[1])
-            rounding = np.where(known, size * (8 * _EPS + noise * (1 + np.abs(u))), 0.0)
-            lost = np.isfinite(t) & ~known & ~touching
-            total.error = total.error + np.where(lost, np.inf, rounding).sum(axis=-1)
-            total.near = total.near | (np.abs(t.imag) < NEAR).any(axis=-1)
-            total.touching = total.touching | touching.any(axis=-1)
-        return total
+        columns = [trailing(v) for v in stage.values]
+        kernels = [p(*columns) for p in self._prepare]
+        return PinchedLine(self.pinch, kernels, stage, chart, zeros)
 
 
-def _joined(pinch: Pinch) -> list[Any]:
-    return [e for taylor in pinch.numerators for e in taylor]
+class PinchedLine:
+    """The zeros of Q in the plane of a chart.
+
+    Args:
+        pinch: P, Q and numerators.
+        kernels: Compiled (Q, Q'), Taylor coefficients of Q, of V, and of the numerators.
+        stage: The integrand, of one variable.
+        chart: A chart of the line.
+        zeros: The zeros as values of u, if they are known already.
+
+    Attributes:
+        zeros: The zeros as values of u, elements × number, padded with nan.
+        heights: |Im t| of the zeros; inf where there is none.
+    """
+
+    def __init__(
+        self, pinch: Pinch, kernels: Sequence[Kernel], stage: Stage, chart: Chart, zeros: Any
+    ) -> None:
+        self.pinch, self.stage, self.chart = pinch, stage, chart
+        self._root, self._taylor, self._half_mate, self._numerators = kernels
+        self._slopes = [trailing(np.asarray(a)) for (a,) in stage.slopes]
+        first, last = np.floor(chart.low / _STEP), np.ceil(chart.high / _STEP)
+        self._grid = _STEP * np.arange(first, last + 1)
+        self.zeros = self._search() if zeros is None else zeros
+        t = charting.plane(chart, self.zeros)
+        self._lower = t.imag < 0
+        self.heights = np.where(np.isfinite(t), np.abs(t.imag), np.inf)
+
+    def _search(self) -> Any:
+        """Zeros with |Im t| < REACH."""
+
+        def along(t: Any) -> tuple[Any, Any]:
+            origin, offset, rate = self.chart.nodes(t, ELEMENTARY)
+            value, slope = self._root(*self._arguments(origin, offset))
+            return value, slope * rate
+
+        def directly(u: Any) -> tuple[Any, Any]:
+            value, slope = self._root(*self._arguments(0.0, u))
+            return value, slope
+
+        t = starts(along, self._grid, REACH, _HEIGHTS)
+        origin, offset, rate = self.chart.nodes(t, ELEMENTARY)
+        u = polished(directly, origin + offset, 2 * _STEP * np.abs(rate))
+        inside = np.abs(charting.plane(self.chart, u).imag) < REACH
+        return distinct(np.where(inside, u, np.nan))
+
+    def _arguments(self, origin: Any, offset: Any) -> list[Any]:
+        return [*self.stage.moved(0, self.stage.bases, origin, offset), *self._slopes]
+
+    def features(self) -> list[Feature]:
+        """Centres and widths of charts in which other zeros stay away from these.
+
+        |Q'/Q''| is the length over which Q repeats itself: π times it is half the distance between
+        zeros of x + exp(u/length) and of the logistic function's tails.
+        """
+        u = self.zeros
+        if not u.shape[-1]:
+            return []
+        _, slope, bend, *_ = self._taylor(*self._arguments(0.0, u))
+        width = np.pi * np.abs(slope / bend) * np.ones(u.shape)
+        known = np.isfinite(u) & np.isfinite(width)
+        centre, width = np.where(known, u.real, 0.0), np.where(known, width, np.inf)
+        alone = all(np.ndim(x) == 0 for x in (*self.stage.bases, *(a for (a,) in self.stage.slopes)))
+        if alone and centre.ndim > 1:
+            return _thinned(centre[known], width[known])
+        return [(centre[..., i], width[..., i]) for i in range(centre.shape[-1])]
+
+    def count(self, depth: float) -> Any:
+        """Number of zeros of Q with |Im t| < depth, by the winding of Q (not rounded)."""
+        origin, offset, _ = self.chart.nodes(self._fine_grid() - 1j * depth, ELEMENTARY)
+        arguments = self._arguments(origin, offset)
+        q = self._root(*arguments)[0] + 0j
+        p = q + 2j * self._half_mate(*arguments)[0]
+        turns = [np.angle(x[..., 1:] / x[..., :-1]).sum(axis=-1) for x in (q, p)]
+        return (turns[0] + turns[1]) / (2 * np.pi)
+
+    def _fine_grid(self) -> Any:
+        return np.arange(self._grid[0], self._grid[-1], _STEP / 2)
+
+    def residues(self, depth: float) -> Residues:
+        """Contribution of the poles between the axis and Im t = -depth."""
+        inside = self.heights < depth
+        complete = np.abs(self.count(depth) - inside.sum(axis=-1)) < 0.3
+        u = np.where(inside, self.zeros, np.nan)
+        if not inside.shape[-1]:
+            return Residues(complete=complete)
+        ends = self._arguments(0.0, np.array([-DOUBLE.reach, DOUBLE.reach]))
+        scale = np.abs(self._root(*ends)[0]).max(axis=-1, keepdims=True)
+        residue, q, v = self._residue_at(u)
+        touching = inside & (np.asarray(v[0]) == 0)
+        known = inside & np.isfinite(residue)
+        lower = np.where(known, np.where(self._lower, residue, np.conj(residue)), 0.0)
+        size = 2 * np.pi * np.abs(lower)
+        noise = EPS * (4 + np.abs(u) + scale / np.abs(q[1])) + np.abs(q[0] / q[1])
+        moved = self._residue_at(u + noise)[0]
+        error = np.where(known, 16 * EPS * size + 2 * np.pi * np.abs(moved - residue), 0.0)
+        lost = inside & ~known & ~touching
+        return Residues(
+            (2 * np.pi * lower.imag).sum(axis=-1),
+            np.where(lost, np.inf, error).sum(axis=-1),
+            size.sum(axis=-1),
+            touching.any(axis=-1),
+            complete,
+        )
+
+
+    def _residue_at(self, u: Any) -> tuple[Any, Any, Any]:
+        """(residue, Taylor coefficients of Q, of V)."""
+        arguments = self._arguments(0.0, u)
+        q, v = self._taylor(*arguments), self._half_mate(*arguments)
+        return _residue(self.pinch, q, v, self._numerators(*arguments), u), q, v
+
+
+def _thinned(centre: Any, width: Any) -> list[Feature]:
+    """A few features that stand for many."""
+    order = np.argsort(centre)
+    centre, width = centre[order], width[order]
+    for spacing in 0.7 * 2.0 ** np.arange(10):
+        chosen, i = [], 0
+        while i < len(centre) and len(chosen) <= _MOST_CENTRES:
+            chosen.append((float(centre[i]), float(width[i])))
+            apart = centre - centre[i] > spacing * np.minimum(width, width[i])
+            i = int(np.argmax(apart)) if apart.any() else len(centre)
+        if len(chosen) <= _MOST_CENTRES:
+            return chosen
+    return []
 
 
 def _residue(
@@ -141,17 +231,24 @@ def _residue(
     With Q = δ q(δ), the term of order k is [δ^{k-1}] N_k p / (P q)^k.
     """
     m = pinch.order
-    ones = np.ones_like(u)
+    ones, nothing = np.ones_like(u), np.zeros_like(u)
     root = [q[i + 1] * ones / factorial(i + 1) for i in range(m)]  # Q/δ
-    whole = [0.0 * ones, *root]
-    mate = [2j * v[i] * ones / factorial(i) + (whole[i] if i else 0.0) for i in range(m)]
+    whole = [nothing, *root]
+    imaginary = [1j * v[i] * ones / factorial(i) for i in range(m)]
+    real = [a + b for a, b in zip(imaginary, whole, strict=False)]  # U = Q + iV
+    mate = [2 * a + b for a, b in zip(imaginary, whole, strict=False)]  # P = Q + 2iV
     inverse = _inverse(_product(root, mate))
     density = _gaussian(u, m)
-    total, at, power = 0.0 * ones, 0, [ones] + [0.0 * ones] * (m - 1)
-    for k in range(1, m + 1):
+    total, at, power = nothing, 0, [ones] + [nothing] * (m - 1)
+    for k, powers in enumerate(pinch.numerators, start=1):
         power = _product(power, inverse)
-        numerator = [n[at + i] * ones / factorial(i) for i in range(k)]
-        at += k
+        numerator, factor = [nothing] * k, [ones] + [nothing] * (k - 1)
+        for _ in powers:
+            coefficient = [n[at + i] * ones / factorial(i) for i in range(k)]
+            at += k
+            term = _product(coefficient, factor)
+            numerator = [a + b for a, b in zip(numerator, term, strict=True)]
+            factor = _product(factor, real[:k])
         total = total + _product(_product(numerator, density[:k]), power[:k])[k - 1]
     return total
 

@@ -9,7 +9,7 @@ A due to later variables.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class Stage:
         slopes: ∂A_k/∂u_j.
         bases: A_k at u = 0.
         valid: Where the covariance is semidefinite.
+        extra: More features of u_0.
     """
 
     integrand: Integrand
@@ -49,6 +50,7 @@ class Stage:
     slopes: list[list[Any]]
     bases: list[Any]
     valid: Any
+    extra: list[Feature] = field(default_factory=list)
 
     def slope(self, k: int, j: int) -> Any:
         """∂A_k/∂u_j, shaped for elements that are batch × nodes of u_0 … u_{j-1}."""
@@ -73,6 +75,8 @@ class Stage:
         if self.curves:
             more, other = self._of_curves(j, bases, charting.line(features, scale))
             features, breaks = features + more, breaks + other
+        if j == 0:
+            features = features + self.extra
         if not breaks:
             return [charting.line(features, scale)]
         far = scale.reach

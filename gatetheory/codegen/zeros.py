@@ -6,7 +6,7 @@ From every such minimum Newton's method is run in the complex plane.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ Function = Callable[[Any], tuple[Any, Any]]
 
 AT_MOST = 6
 """Zeros looked for per element."""
-_NEWTON = 40
+_NEWTON = 16
 
 
 def complex_zeros(function: Function, grid: NDArray[np.float64], reach: float) -> Any:
@@ -26,19 +26,73 @@ def complex_zeros(function: Function, grid: NDArray[np.float64], reach: float) -
     The grid must be finer than ``reach``.
     """
     with np.errstate(all="ignore"):
-        value, slope = function(grid)
-        length = np.abs(np.asarray(value) / slope)
-        length = np.where(np.isfinite(length), length, np.inf)
-        starts = _minima(length, 2 * reach)
-        count = min(AT_MOST, int(starts.sum(axis=-1).max(initial=0)))
-        if not count:
-            return np.full((*length.shape[:-1], 0), np.nan, dtype=complex)
-        ranked = np.where(starts, length, np.inf)
-        chosen = np.argpartition(ranked, count - 1, axis=-1)[..., :count]
-        known = np.isfinite(np.take_along_axis(ranked, chosen, -1))
-        at = np.where(known, grid[chosen], np.nan)
-        off = np.minimum(np.take_along_axis(length, chosen, -1), reach)
-        return _distinct(_newton(function, at + 0.5j * off, grid[1] - grid[0], reach))
+        t = polished(function, starts(function, grid, reach), 2 * (grid[1] - grid[0]))
+        return distinct(np.where(np.abs(t.imag) < reach, t, np.nan))
+
+
+def starts(
+    function: Function, grid: NDArray[np.float64], reach: float, heights: Sequence[float] = (0.0,)
+) -> Any:
+    """Where to start Newton's method: elements × number, padded with nan.
+
+    Args:
+        function: The function.
+        grid: Real parts at which to look; finer than ``reach``.
+        reach: Zeros farther than this from the lines are not of interest.
+        heights: Imaginary parts at which to look.
+    """
+    with np.errstate(all="ignore"):
+        found = [_on_line(function, grid, reach, height) for height in heights]
+        return np.concatenate(found, axis=-1)
+
+
+def polished(function: Function, z: Any, longest: Any) -> Any:
+    """Newton's method, steps cut to ``longest``; nan where it does not converge."""
+    if not z.shape[-1]:
+        return z
+    with np.errstate(all="ignore"):
+        size: Any = np.inf
+        for _ in range(_NEWTON):
+            value, slope = function(z)
+            step = np.where(value == 0, 0.0, value / slope)
+            size = np.abs(step)
+            step = np.where(size > longest, step * (longest / size), step)
+            z = z - step
+            if not np.any(size > 1e-12 * longest):
+                break
+        return np.where(size < 1e-6 * longest, z, np.nan)
+
+
+def distinct(t: Any) -> Any:
+    """Keep one of zeros that were found twice, in as few columns as possible."""
+    if not t.shape[-1]:
+        return t
+    with np.errstate(all="ignore"):
+        for i in range(t.shape[-1]):
+            for k in range(i):
+                same = np.abs(t[..., i] - t[..., k]) < 1e-6 * (1e-3 + np.abs(t[..., i].imag))
+                t[..., i] = np.where(same, np.nan, t[..., i])
+    order = np.argsort(np.isnan(t), axis=-1, kind="stable")
+    t = np.take_along_axis(t, order, -1)
+    return t[..., : int(np.isfinite(t).sum(axis=-1).max(initial=0))]
+
+
+def _on_line(
+    function: Function, grid: NDArray[np.float64], reach: float, height: float
+) -> Any:
+    """Where the Newton length has local minima on one line, the deepest ones."""
+    value, slope = function(grid + 1j * height if height else grid)
+    length = np.abs(np.asarray(value) / slope)
+    length = np.where(np.isfinite(length), length, np.inf)
+    lowest = _minima(length, 2 * reach)
+    count = min(AT_MOST, int(lowest.sum(axis=-1).max(initial=0)))
+    if not count:
+        return np.full((*length.shape[:-1], 0), np.nan, dtype=complex)
+    ranked = np.where(lowest, length, np.inf)
+    chosen = np.argpartition(ranked, count - 1, axis=-1)[..., :count]
+    known = np.isfinite(np.take_along_axis(ranked, chosen, -1))
+    off = 0.5 * np.minimum(np.take_along_axis(length, chosen, -1), reach) if height == 0 else height
+    return np.where(known, grid[chosen] + 1j * off, np.nan)
 
 
 def real_zeros(function: Function, grid: NDArray[np.float64]) -> Any:
@@ -65,27 +119,3 @@ def _minima(length: NDArray[np.float64], below: float) -> NDArray[np.bool_]:
     return (
         (length <= padded[..., :-2]) & (length < padded[..., 2:]) & (length < below)
     )  # a plateau counts once
-
-
-def _newton(function: Function, t: Any, longest: float, reach: float) -> Any:
-    step = np.zeros_like(t)
-    for _ in range(_NEWTON):
-        value, slope = function(t)
-        step = np.where(value == 0, 0.0, value / slope)
-        size = np.abs(step)
-        step = np.where(size > 2 * longest, step * (2 * longest / size), step)
-        t = t - step
-        if not np.any(size > 1e-15 * (1 + np.abs(t))):
-            break
-    good = (np.abs(step) < 1e-7) & (np.abs(t.imag) < reach)
-    return np.where(good, t, np.nan)
-
-
-def _distinct(t: Any) -> Any:
-    """Keep one of zeros that were found twice."""
-    count = t.shape[-1]
-    for i in range(count):
-        for k in range(i):
-            same = np.abs(t[..., i] - t[..., k]) < 1e-6 * (1e-3 + np.abs(t[..., i].imag))
-            t[..., i] = np.where(same, np.nan, t[..., i])
-    return t

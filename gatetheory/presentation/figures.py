@@ -51,7 +51,7 @@ def plot_spectrum(
         _draw_boundary(ax, solution)
         for k, (low, high) in enumerate(solution.segments):
             name = None if k else "segment of the support"
-            ax.plot([low, high], [0, 0], color=SPECIAL, lw=3.2, solid_capstyle="butt", label=name)
+            ax.plot([low, high], [0, 0], color=SPECIAL, lw=3.2, zorder=1, label=name)
         if solution.atoms:
             atoms = np.array(solution.atoms)
             style = {"ms": 9, "mew": 1.8, "color": SPECIAL}
@@ -85,14 +85,21 @@ def _draw_border(ax: Axes, solution: Spectrum) -> None:
     if solution.quantity == "radius":
         ax.add_patch(Circle((0, 0), 1, fc="none", ec=GREY, lw=0.8, label="unit circle"))
         if value is not None:
-            name = f"radius {value:.4g} (theory)"
+            name = f"radius {_shown(value)} (theory)"
             edge: dict[str, Any] = {"ec": INK, "lw": 1.0, "ls": (0, (4, 3))}
             ax.add_patch(Circle((0, 0), value, fc="none", label=name, **edge))
         return
     ax.axvline(0, color=GREY, lw=0.8, zorder=0.6)
     if value is not None:
-        name = f"abscissa {value:.4g} (theory)".replace("-", "−")
+        name = f"abscissa {_shown(value)} (theory)"
         ax.axvline(value, color=INK, lw=1.0, ls=(0, (4, 3)), zorder=0.7, label=name)
+
+
+def _shown(value: float) -> str:
+    """Four digits, with a power of ten set as mathematics."""
+    mantissa, _, exponent = f"{value:.4g}".partition("e")
+    power = rf"\times 10^{{{int(exponent)}}}" if exponent else ""
+    return f"${mantissa}{power}$"
 
 
 def plot_fixed_points(
@@ -155,7 +162,14 @@ def _mark(ax: Axes, roots: Array, height: float | None, stable: list[bool | None
         label = None if kind in seen or height is not None else f"{kind} fixed point"
         seen.add(kind)
         at = root if height is None else height
-        mark: dict[str, Any] = {"ms": 7, "mec": INK, "mfc": fill, "mew": 1.2, "ls": "none", "clip_on": False}
+        mark: dict[str, Any] = {
+            "ms": 7,
+            "mec": INK,
+            "mfc": fill,
+            "mew": 1.2,
+            "ls": "none",
+            "clip_on": False,
+        }
         ax.plot([root], [at], "o", label=label, zorder=4, **mark)
 
 
@@ -168,18 +182,27 @@ def plot_validation(validation: Validation, ax: Axes | None = None) -> Figure:
     """
     rows = [r for r in validation if r.z is not None and r.tolerance is None]
     z = np.clip([float(r.z or 0.0) for r in rows], -2 * LIMIT, 2 * LIMIT)
-    height = np.arange(len(rows))[::-1]
-    with axes_of(ax, 5.6, 0.9 + 0.23 * max(len(rows), 3)) as ax:
+    starts = [k for k, r in enumerate(rows) if k == 0 or r.meaning != rows[k - 1].meaning]
+    height = -np.array([k + 1.5 * sum(s <= k for s in starts) for k in range(len(rows))], float)
+    extent = float(-height.min(initial=0.0)) + 0.7
+    with axes_of(ax, 5.6, 0.7 + 0.21 * max(extent, 4)) as ax:
         ax.axvspan(-LIMIT, LIMIT, color=FAINT, alpha=0.45, lw=0)
         ax.axvline(0, color=THEORY)
         good = np.array([r.verdict == "agrees" for r in rows], bool)
-        bars: dict[str, Any] = {"ls": "none", "elinewidth": 1.1, "ms": 5}
-        for chosen, mark, colour in ((good, "o", SIMULATION), (~good, "X", INK)):
-            ax.errorbar(z[chosen], height[chosen], xerr=1.0, fmt=mark, color=colour, **bars)
-        ax.set_yticks(height, [r.quantity for r in rows])
+        bars: dict[str, Any] = {"ls": "none", "elinewidth": 1.1}
+        for chosen, mark, colour, size in ((good, "o", SIMULATION, 4.5), (~good, "X", INK, 7)):
+            place = z[chosen], height[chosen]
+            ax.errorbar(*place, xerr=1.0, fmt=mark, color=colour, ms=size, **bars)
+        patch = {"fc": "#f1f1f1", "ec": "none", "pad": 1.5}
+        for k in starts:
+            title = rows[k].meaning
+            ax.text(
+                0.0, height[k] + 1.0, title, va="center", ha="center", style="italic", bbox=patch
+            )
+        ax.set_yticks(height, [_name(r.quantity) for r in rows])
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        ax.set_ylim(-0.7, len(rows) - 0.3)
+        ax.set_ylim(-extent, 0.0)
         reach = max(LIMIT + 0.6, float(np.abs(z).max(initial=0.0)) + 1.4)
         ax.set_xlim(-reach, reach)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -187,8 +210,18 @@ def plot_validation(validation: Validation, ax: Axes | None = None) -> Figure:
         return whole(ax)
 
 
+def _name(quantity: str) -> str:
+    """``Delta_h`` as mathematics, other names as they are."""
+    base, _, low = quantity.partition("_")
+    return rf"$\Delta_{{{low}}}$" if base == "Delta" and low.isalnum() else quantity
+
+
 def _legend_below(ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
     columns = 2 if len(labels) > 1 else 1
-    style: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncols": columns}
+    style: dict[str, Any] = {
+        "loc": "upper center",
+        "bbox_to_anchor": (0.5, -0.17),
+        "ncols": columns,
+    }
     ax.legend(handles, labels, handlelength=1.6, columnspacing=1.6, **style)

@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sympy import Expr
 
-from gatetheory import simulation
 from gatetheory.comparison import Validation
 from gatetheory.errors import GatetheoryError, ParameterError
 from gatetheory.model import Model
 from gatetheory.pipeline import boundary, derive, solve
+from gatetheory.simulation import (
+    draw_network,
+    eigenvalues,
+    jacobian,
+    mean_trace,
+    singular_moments,
+)
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
 from gatetheory.theory.derive import Theory
 from gatetheory.validation import draw_state, validate
@@ -131,20 +137,18 @@ def _shown_units(units: tuple[int, ...] | int | None) -> int:
     return min(UNITS, max((units,) if isinstance(units, int) else units))
 
 
-def _sample(
-    theory: Theory, at: Mapping[str, Any] | None, spectrum: Spectrum, units: int
-) -> Sample:
+def _sample(theory: Theory, at: Mapping[str, Any] | None, spectrum: Spectrum, units: int) -> Sample:
     law = theory.spectrum.law
     values = {u: float(spectrum.state[u.name]) for u in law.unknowns}
-    network = simulation.draw_network(theory.model, at, units, SEED)
+    network = draw_network(theory.model, at, units, SEED)
     state = draw_state(network, law, values, [SEED, 1])
-    matrix = simulation.jacobian(network, state)
+    matrix = jacobian(network, state)
     return Sample(
         units=units,
         seed=SEED,
-        eigenvalues=simulation.eigenvalues(matrix),
-        moments=tuple(map(float, simulation.singular_moments(matrix, units))),
-        trace=simulation.mean_trace(matrix, units),
+        eigenvalues=eigenvalues(matrix),
+        moments=tuple(map(float, singular_moments(matrix, units))),
+        trace=mean_trace(matrix, units),
     )
 
 

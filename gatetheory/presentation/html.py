@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from html import escape
+from typing import Any
 
 from sympy.printing.pretty.pretty_symbology import greek_unicode
+
+LEAST = 1e-300  # errors below are those of subnormal numbers
 
 _SYMBOL = re.compile(
     r"\b(?P<base>[A-Za-z]+)(?:\^(?P<up>[A-Za-z]))?_(?P<low>[A-Za-z]{1,3}|[0-9])\b(?P<square>²?)"
 )
+_POWER = re.compile(r"\)\^(\d)")
+_EXPONENT = re.compile(r"\b(\d(?:\.\d+)?)e([-+]?\d+)\b")
+_TIGHT = re.compile(r"\b([A-Z]) = (?=\d)")
 
 
 class Html(str):
@@ -45,7 +52,40 @@ def prose(text: str) -> Html:
         lowered = f"<sub>{greek_unicode.get(low, low)}</sub>"
         return f'<span class="sym">{letter}{raised}{lowered}{match["square"]}</span>'
 
-    return Html(_SYMBOL.sub(set_symbol, escape(text)))
+    def set_power(match: re.Match[str]) -> str:
+        return ")" if match[1] == "1" else f")<sup>{match[1]}</sup>"
+
+    shown = _TIGHT.sub("\\1\u00a0=\u00a0", escape(text, quote=False))
+    shown = _EXPONENT.sub(lambda m: _times_ten(m[1], int(m[2])), shown)
+    return Html(_SYMBOL.sub(set_symbol, _POWER.sub(set_power, shown)))
+
+
+def number(value: Any, digits: int = 10) -> Html:
+    """A number with so many significant digits."""
+    if value is None or not math.isfinite(float(value)):
+        return Html("–")
+    shown = float(value)
+    if shown == 0:
+        return Html("0")
+    exponent = math.floor(math.log10(abs(shown)))
+    if -4 <= exponent < max(digits, 6):
+        text = f"{shown:.{max(0, digits - 1 - exponent)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return Html(text.replace("-", "−"))
+    mantissa, power = f"{shown:.{digits - 1}e}".split("e")
+    return Html(_times_ten(mantissa.replace("-", "−"), int(power)))
+
+
+def uncertain(value: Any, error: Any, digits: int = 12) -> Html:
+    """A number above its error estimate; an error too small to matter is left out."""
+    shown = element("span", number(value, digits))
+    if error is None or float(error) < LEAST:
+        return shown
+    return join([shown, element("span", "± ", number(error, 1), class_="error")])
+
+
+def _times_ten(mantissa: str, exponent: int) -> str:
+    return f"{mantissa}·10<sup>{str(exponent).replace('-', '−')}</sup>"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]], *, kind: str = "") -> Html:

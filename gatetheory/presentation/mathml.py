@@ -8,9 +8,10 @@ is tall, derivatives as dh/dt, and no entity that XML does not know.
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
-from sympy import Add, Derivative, Expr, Symbol, tanh
+from sympy import Add, Derivative, Expr, S, Symbol, tanh
 from sympy.core.function import AppliedUndef
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import precedence_traditional
@@ -23,14 +24,10 @@ from gatetheory.functions import Nonlinear
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _TALL = ("mfrac", "mtable", "msqrt", "munderover")
-LINE = 46  # characters after which a sum is broken
-_QUOTIENT = re.compile(r"<mfrac>.*?</mfrac>")
+_CLOSE = "padding-inline:0.1em"
+LINE = 64  # characters after which a sum is broken
 _PRIMES = {1: "′", 2: "″", 3: "‴"}
-_ENTITIES = {
-    "&InvisibleTimes;": "\u2062",
-    "&ApplyFunction;": "\u2061",
-    "&dd;": "d",
-}
+_ENTITY = re.compile(r"&(?!lt;|gt;|amp;|quot;)\w+;")
 _NEGATIVE = re.compile(r"<mn>-([^<]*)</mn>")
 
 
@@ -55,16 +52,21 @@ def wrapped(inside: str, *, block: bool = True) -> str:
 
 def _plain(text: str) -> str:
     """Elements without entities, and with true minus signs."""
-    for entity, character in _ENTITIES.items():
-        text = text.replace(entity, character)
+    text = _ENTITY.sub(lambda match: unescape(match[0]), text).replace("\u2147", "e")
     text = text.replace("<mo>-</mo>", "<mo>−</mo>")
     return _NEGATIVE.sub(r"<mrow><mo>−</mo><mn>\1</mn></mrow>", text)
 
 
-def _length(markup: str) -> int:
-    """Roughly how wide a formula is, in characters; a quotient counts half of both parts."""
-    shown = len(re.sub(r"<[^>]*>|&[^;]*;|[\u2061\u2062]", "", markup))
-    return shown - sum(map(len, _QUOTIENT.findall(markup))) // 40
+def _width(node: Any) -> float:
+    """Roughly how wide a formula is, in characters."""
+    if node.nodeType == node.TEXT_NODE:
+        return float(len(node.data.strip("\u2061\u2062")) if "&" not in node.data else 0)
+    parts = [_width(child) for child in node.childNodes]
+    if node.tagName == "mfrac":
+        return max(parts) + 0.5
+    if node.tagName in ("msub", "msup", "msubsup"):
+        return parts[0] + 0.7 * max(parts[1:])
+    return sum(parts)
 
 
 class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no type information
@@ -84,19 +86,24 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
         if not isinstance(rhs, Add):
             return self.row(lhs, "=", rhs)
         rows: list[list[str]] = [[]]
+        room = float(LINE)
         for k, (negative, term) in enumerate(self._signed_terms(rhs)):
-            shown = str(self._term(term).toxml())
-            if rows[-1] and _length("".join(rows[-1])) + _length(shown) > LINE:
+            shown = self._term(term)
+            needed = _width(shown) + 2
+            if rows[-1] and needed > room:
                 rows.append([])
+                room = LINE
+            room -= needed
             if k or negative:
-                rows[-1].append("<mo>−</mo>" if negative else "<mo>+</mo>")
-            rows[-1].append(shown)
+                place = "infix" if k else "prefix"
+                rows[-1].append(f'<mo form="{place}">{"−" if negative else "+"}</mo>')
+            rows[-1].append(str(shown.toxml()))
         if len(rows) == 1:
             return self.row(lhs, "=", rhs)
         heads = [f"{self.doprint(lhs)}<mo>=</mo>", *[""] * (len(rows) - 1)]
         lines = (
-            f'<mtr><mtd style="text-align:right"><mrow>{head}</mrow></mtd>'
-            f'<mtd style="text-align:left"><mrow>{"".join(row)}</mrow></mtd></mtr>'
+            f'<mtr><mtd style="text-align:right;{_CLOSE}"><mrow>{head}</mrow></mtd>'
+            f'<mtd style="text-align:left;{_CLOSE}"><mrow>{"".join(row)}</mrow></mtd></mtr>'
             for head, row in zip(heads, rows, strict=True)
         )
         return _plain(f'<mtable displaystyle="true">{"".join(lines)}</mtable>')
@@ -131,6 +138,8 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
         if not below:
             return letter
         parts = [greek_unicode.get(part, part) for part in below.split("_") if part]
+        if len(below) == 2 and below not in greek_unicode:  # two indices, each in italics
+            parts = list(below)
         under = self._element("mrow", *(self._element("mi", part) for part in parts))
         return self._element("msub", letter, under)
 
@@ -188,6 +197,24 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
     def _term(self, term: Expr) -> Any:
         shown = self._print(term)
         return self._fenced("(", shown, ")") if term.is_Add else shown
+
+    def _print_Mul(self, expr: Any) -> Any:  # noqa: N802
+        number, rest = expr.as_coeff_Mul()
+        whole = rest.as_numer_denom()[1].is_number
+        if number.is_Rational and not number.is_Integer and rest != 1 and whole:
+            sign = [self._element("mo", "−", form="prefix")] if number < 0 else []
+            return self._element("mrow", *sign, self._print(abs(number)), self._term(rest))
+        return super()._print_Mul(expr)
+
+    def _print_Pow(self, e: Any) -> Any:  # noqa: N802
+        if isinstance(e.base, Symbol) and e.exp.is_Integer and e.exp < -1:
+            return self._element("mfrac", self._print(S.One), self._print(1 / e))
+        if isinstance(e.base, Symbol) and e.exp.is_Integer and e.exp > 1:
+            base = self._print(e.base)
+            if base.tagName == "msub":  # index and exponent above each other
+                raised = self._print(e.exp)
+                return self._element("msubsup", *list(base.childNodes), raised)
+        return super()._print_Pow(e)
 
     def _print_Abs(self, expr: Any, exp: Any = None) -> Any:  # noqa: N802
         return self._fenced("|", self._print(expr.args[0]), "|")

@@ -1,4 +1,4 @@
-"""Numbers as people and scripts read them."""
+"""Numbers as scripts read them."""
 
 from __future__ import annotations
 
@@ -37,33 +37,12 @@ def json_error(value: Any) -> Json:
 
 
 def json_exact(value: Expr) -> Json:
-    """An exact number that ``--set`` reads back: a number where that is exact, otherwise text."""
+    """An exact number that ``--set`` reads back: a number of up to 15 digits, otherwise text."""
     if value.is_Integer and abs(value) < 10**DOUBLE:
         return int(value)
     if value.is_Rational:
-        number = float(value)
-        if Fraction(repr(number)) == Fraction(int(value.p), int(value.q)):
-            return number
+        shown = repr(float(value))
+        few = sum(map(str.isdigit, shown.partition("e")[0])) <= DOUBLE + 1
+        if few and Fraction(shown) == Fraction(int(value.p), int(value.q)):
+            return float(value)
     return str(value)
-
-
-def short(value: Any, digits: int = 10) -> str:
-    """A number with few digits and a typographic minus."""
-    if value is None:
-        return "–"
-    return f"{float(value):.{digits}g}".replace("-", "−")
-
-
-def scientific(value: Any) -> str:
-    """An error estimate: one digit and a power of ten, in Unicode."""
-    if value is None:
-        return "–"
-    number = float(value)
-    if number == 0:
-        return "0"
-    mantissa, exponent = f"{number:.0e}".split("e")
-    raised = str(int(exponent)).translate(_RAISED)
-    return f"{mantissa.replace('-', '−')}·10{raised}"
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -130,28 +130,26 @@ def _refined(
         if border.value == round(border.value):
             return context.mpf(round(border.value)), context.mpf(0)
         raise PrecisionError("the end of a range of local modes is known in doubles only")
-    values = exact.values_of(state)
     x = context.mpf(border.offset.real)
     y = context.mpf(border.offset.imag)
     origin = 1 if problem.condition.discrete else 0
 
     def both(x: Any, y: Any) -> tuple[Any, Any]:
         """det(1 − K), and its derivative along the line (circle) of equal abscissa (radius)."""
-        f, f_x, f_y = exact.border_program(x, y, *values).values
+        (f, f_x, f_y), _ = exact.border(x, y, state)
         along = (x + origin) * f_y - y * f_x if origin else f_y
         return f, along
 
     if y == 0:
         for _ in range(NEWTON_STEPS):
-            result = exact.border_program(x, y, *values)
-            f, slope = result.values[:2]
+            (f, slope, _), noise = exact.border(x, y, state)
             step = f / slope
             x -= step
             if abs(step) < context.mpf(10) ** (-digits - 2) * abs(x):
                 break
         else:
             raise ConvergenceError(f"Newton's method did not reach {digits} digits on the boundary")
-        error = abs(step) + abs(result.errors[0] / slope)
+        error = abs(step) + abs(noise / slope)
         return abs(x + origin) if origin else x, error
     root = context.findroot(both, (x, y), tol=context.mpf(10) ** (-2 * digits))
     x, y = root[0], root[1]

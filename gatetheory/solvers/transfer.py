@@ -1,29 +1,27 @@
-"""The transfer matrix K(λ) as numbers: real arithmetic, batches of λ, Perron root.
-
-λ is split as λ = λ₀ + x + iy, with λ₀ the border's real point (0 in continuous time, 1 in discrete
-time), so that nothing is lost to rounding next to it.
-"""
+"""The transfer matrix K(λ) as numbers: batches of λ, Perron root, determinant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
-from sympy import Abs, Dummy, Expr, ImmutableDenseMatrix, S, Symbol
+from sympy import Dummy, Expr, S, Symbol, default_sort_key
 
-from gatetheory.codegen.program import Backend, Program
+from gatetheory.codegen.program import Backend, Evaluation, Program
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.shapes import SpectralCondition
 from gatetheory.errors import DerivationError
 from gatetheory.functions import instantiate
+from gatetheory.solvers.real_transfer import X, Y, real_transfer
 
 Array = NDArray[np.float64]
 
-X, Y = Symbol("x_lambda", real=True), Symbol("y_lambda", real=True)
+KEPT = 8  # states whose fixed averages are kept
 
 
 @dataclass(frozen=True)
@@ -44,99 +42,83 @@ class State:
         return self.order_parameters[symbol]
 
 
-def real_transfer(condition: SpectralCondition) -> ImmutableDenseMatrix:
-    """K as real expressions in x and y, averages split into terms that factorise."""
-    origin = S.One if condition.discrete else S.Zero
-    spectral = condition.spectral_parameter
-
-    def modulus(node: Expr) -> Expr:
-        polynomial = sympy.Poly(node.args[0].subs(spectral, origin + X + sympy.I * Y), Y)
-        even = odd = S.Zero  # real and imaginary part
-        for (k,), c in polynomial.terms():
-            c = sympy.expand(c / sympy.I**k)
-            sign = S.NegativeOne ** (k // 2)
-            if k % 2 == 0:
-                even += sign * c * Y**k
-            else:
-                odd += sign * c * Y**k
-        return even**2 + odd**2
-
-    def split(average: GaussianAverage) -> Expr:
-        names: dict[Dummy, Expr] = {}
-        f = average.integrand
-        for node in f.atoms(sympy.Pow):
-            if isinstance(node.base, Abs):
-                squared = modulus(node.base) ** (node.exp / 2)
-                if node.exp.is_negative:
-                    names[name := Dummy()] = squared
-                    squared = name
-                f = f.xreplace({node: squared})
-        terms = sympy.Add.make_args(sympy.expand(f))
-        return sympy.Add(
-            *(GaussianAverage(t.xreplace(names), average.variables, average.covariance)
-              for t in terms)
-        )  # fmt: skip
-
-    def entry(k: Expr) -> Expr:
-        k = k.replace(lambda e: isinstance(e, GaussianAverage), split)
-        return k.replace(
-            lambda e: isinstance(e, sympy.Pow) and isinstance(e.base, Abs),
-            lambda e: modulus(e.base) ** (e.exp / 2),
-        )
-
-    return condition.transfer.applyfunc(entry)
-
-
 class TransferMatrix:
     """K(λ) compiled for one arithmetic.
+
+    Averages that λ does not enter are done once for a state and kept; a batch of λ then costs only
+    the averages over resolvents.
 
     Args:
         condition: The derived condition.
         backend: The arithmetic.
+
+    Raises:
+        DerivationError: If the Jacobian does not exist because a nonlinearity jumps.
     """
 
     def __init__(self, condition: SpectralCondition, backend: Backend) -> None:
         self.condition = condition
         self.backend = backend
-        self.real = instantiate(real_transfer(condition), condition.definitions)
-        if self.real.has(sympy.DiracDelta):
+        real = instantiate(real_transfer(condition), condition.definitions)
+        if real.has(sympy.DiracDelta):
             raise DerivationError(
                 "the Jacobian does not exist: a nonlinearity jumps, and the average of its squared "
                 "derivative is infinite; use a steep but smooth one"
             )
-        self.entries = [
-            (i, j)
-            for i in range(self.real.rows)
-            for j in range(self.real.cols)
-            if self.real[i, j] != 0
-        ]
-        self.arguments = (X, Y, *condition.law.unknowns, *condition.parameters)
+        fixed = sorted(
+            (a for a in real.atoms(GaussianAverage) if not a.free_symbols & {X, Y}),
+            key=default_sort_key,
+        )
+        names = {a: Dummy(f"average_{k}", real=True) for k, a in enumerate(fixed)}
+        self.real = real.xreplace(names)
+        self.entries = [e for e in np.ndindex(*real.shape) if self.real[e] != 0]
+        self._given = (*condition.law.unknowns, *condition.parameters)
+        self._fixed = backend.compile(fixed, self._given)
+        self._fixed_names = tuple(names.values())
+        self._known: dict[tuple[Any, ...], Evaluation] = {}
+
+    @property
+    def _arguments(self) -> tuple[Symbol, ...]:
+        return (X, Y, *self._fixed_names, *self._given)
 
     @cached_property
-    def program(self) -> Program:
-        """K's non-zero entries."""
-        return self.backend.compile([self.real[e] for e in self.entries], self.arguments)
+    def _program(self) -> Program:
+        """K's non-zero entries, and their slopes by the fixed averages."""
+        entries = [self.real[e] for e in self.entries]
+        slopes = [e.diff(name) for e in entries for name in self._fixed_names]
+        return self.backend.compile([*entries, *slopes], self._arguments)
 
     @cached_property
-    def border_program(self) -> Program:
-        """det(1 − K) and its derivatives by x and y."""
+    def _border_program(self) -> Program:
+        """det(1 − K), its derivatives by x and y, and its slopes by the fixed averages."""
         names = {e: Dummy(real=True) for e in self.entries}
-        short = sympy.Matrix(self.real.rows, self.real.cols, lambda i, j: names.get((i, j), S.Zero))
-        determinant = (sympy.eye(self.real.rows) - short).det(method="berkowitz")
+        short = sympy.Matrix(*self.real.shape, lambda i, j: names.get((i, j), S.Zero))
+        determinant = sympy.expand((sympy.eye(self.real.rows) - short).det(method="berkowitz"))
         back = {name: self.real[e] for e, name in names.items()}
-        value = sympy.expand(determinant).xreplace(back)
+        partial = {e: determinant.diff(name).xreplace(back) for e, name in names.items()}
         slopes = [
-            sum(
-                (determinant.diff(name).xreplace(back) * self.real[e].diff(v)
-                 for e, name in names.items()), S.Zero
-            )
-            for v in (X, Y)
-        ]  # fmt: skip
-        return self.backend.compile([value, *slopes], self.arguments)
+            sympy.Add(*(p * self.real[e].diff(v) for e, p in partial.items()))
+            for v in (X, Y, *self._fixed_names)
+        ]
+        return self.backend.compile([determinant.xreplace(back), *slopes], self._arguments)
 
-    def values_of(self, state: State) -> list[object]:
-        """Order parameters and parameters, in the order a program wants them."""
-        return [state[s] for s in self.arguments[2:]]
+    def _averages(self, state: State) -> Evaluation:
+        """The averages that λ does not enter, kept for the next call at the same state."""
+        values = tuple(state[s] for s in self._given)
+        if values not in self._known:
+            if len(self._known) > KEPT:
+                self._known.clear()
+            self._known[values] = self._fixed(*values)
+        return self._known[values]
+
+    def border(self, x: Any, y: Any, state: State) -> tuple[list[Any], Any]:
+        """det(1 − K) with its derivatives by x and y, and the error of the determinant."""
+        fixed = self._averages(state)
+        given = (state[s] for s in self._given)
+        result = self._border_program(x, y, *fixed.values, *given)
+        value, f_x, f_y, *slopes = result.values
+        spread = sum(abs(d) * e for d, e in zip(slopes, fixed.errors, strict=True))
+        return [value, f_x, f_y], result.errors[0] + spread
 
     def spectral_radius(
         self,
@@ -145,13 +127,13 @@ class TransferMatrix:
         state: State,
         tolerance: float | None = None,
     ) -> tuple[Array, Array]:
-        """Perron root of K at λ₀ + x + iy and its error estimate; arrays broadcast.
+        """Perron root of K at λ₀ + x + iy and its error estimate, in doubles; arrays broadcast.
 
         The root is +∞ where an entry of K is.
         """
         x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
         shape = x.shape
-        matrix, noise = self._entries(x.ravel(), y.ravel(), state, tolerance)
+        matrix, noise = self._matrices(x.ravel(), y.ravel(), state, tolerance)
         infinite = ~np.isfinite(matrix).all(axis=(1, 2))
         matrix[infinite] = 0.0
         noise[infinite] = np.inf
@@ -161,22 +143,26 @@ class TransferMatrix:
         return root.reshape(shape), error.reshape(shape)
 
     def matrix(self, x: float, y: float, state: State) -> Array:
-        """K at λ₀ + x + iy, shape (couplings, couplings)."""
-        return np.asarray(self._entries(np.array([x]), np.array([y]), state, None)[0][0])
+        """K at λ₀ + x + iy in doubles, shape (couplings, couplings)."""
+        return np.asarray(self._matrices(np.array([x]), np.array([y]), state, None)[0][0])
 
-    def _entries(
+    def _matrices(
         self, x: Array, y: Array, state: State, tolerance: float | None
     ) -> tuple[Array, Array]:
         """K and its errors, shape (batch, couplings, couplings)."""
-        n = self.real.rows
+        n, m = self.real.rows, len(self._fixed_names)
         matrix, noise = np.zeros((2, x.size, n, n))
-        if self.entries:
-            numbers = [float(v) for v in self.values_of(state)]  # type: ignore[arg-type]
-            result = self.program(x, y, *numbers, tolerance=tolerance)
-            for (i, j), value, error in zip(
-                self.entries, result.values, result.errors, strict=True
-            ):
-                matrix[:, i, j], noise[:, i, j] = value, error
+        if not self.entries:
+            return matrix, noise
+        fixed = self._averages(state)
+        given = (state[s] for s in self._given)
+        numbers = [float(v) for v in (*fixed.values, *given)]
+        result = self._program(x, y, *numbers, tolerance=tolerance)
+        slopes = np.asarray(result.values[len(self.entries) :]).reshape(len(self.entries), m, -1)
+        spread = np.einsum("emb,m->eb", np.abs(slopes), np.asarray(fixed.errors, float))
+        for k, (i, j) in enumerate(self.entries):
+            matrix[:, i, j] = result.values[k]
+            noise[:, i, j] = result.errors[k] + spread[k]
         return matrix, noise
 
 

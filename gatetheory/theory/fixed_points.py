@@ -191,7 +191,7 @@ def solve_at_rest(members: tuple[Symbol, ...], residuals: list[Expr]) -> dict[Sy
         (x,), (residual,) = members, residuals
         slope = sympy.factor(residual.diff(x))
         if slope != 0 and not slope.has(x):
-            return {x: sympy.cancel(-residual.subs(x, 0) / slope)}
+            return {x: sympy.expand(sympy.cancel(-residual.subs(x, 0) / slope))}
     try:
         solutions = sympy.solve(residuals, members, dict=True)
     except NotImplementedError:

@@ -16,7 +16,10 @@ from sympy import Dummy, Expr, Lambda, Symbol
 
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.errors import DerivationError
-from gatetheory.functions import instantiate
+from gatetheory.functions import instantiate, logistic
+
+# Not "rewrite all": that would turn a power φ² into exp(2 log φ).
+_SATURATING = (logistic, sympy.tanh, sympy.sech, sympy.sinh, sympy.cosh)
 
 
 def limit_of_definitions(
@@ -37,7 +40,7 @@ def limit_of(expression: Expr, limits: Mapping[Symbol, Expr]) -> Expr:
     for symbol, value in limits.items():
         if symbol in finite or symbol not in expression.free_symbols:
             continue
-        expression = _limit(expression.rewrite(sympy.exp), symbol, value)
+        expression = _limit(expression, symbol, value)
     return expression
 
 
@@ -48,7 +51,7 @@ def _limit(expression: Expr, symbol: Symbol, value: Expr) -> Expr:
         for a in expression.atoms(GaussianAverage)
         if symbol not in a.free_symbols
     }
-    short = expression.xreplace(known)
+    short = expression.xreplace(known).rewrite(_SATURATING, sympy.exp)
     if short.has(GaussianAverage):
         raise DerivationError(
             f"the limit {symbol} → {value} reaches into an average; take it in the definitions of "

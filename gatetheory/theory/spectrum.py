@@ -22,6 +22,8 @@ from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.process import ProcessAverage
 from gatetheory.equations.provenance import Assumption, Equation, EquationSet, Step
 from gatetheory.equations.shapes import SelfConsistency, SpectralCondition, StateLaw
+from gatetheory.errors import DerivationError
+from gatetheory.functions import Nonlinear
 from gatetheory.references import SPECTRA
 from gatetheory.theory.jacobian import JacobianParts, jacobian_parts
 from gatetheory.theory.single_site import INDEPENDENT_COUPLINGS, LARGE_N, SingleSite
@@ -35,9 +37,16 @@ INDEPENDENT_STATE = Assumption(
 
 
 def transfer_matrix(parts: JacobianParts, average: Callable[[Expr], Expr]) -> ImmutableDenseMatrix:
-    """K(λ), entries s_a² ⟨|R_a (λE − A)^{-1} L_b|²⟩ under the given average."""
+    """K(λ), entries s_a² ⟨|R_a (λE − A)^{-1} L_b|²⟩ under the given average.
+
+    Raises:
+        DerivationError: If λE − A is singular at every λ: the law of some field leaves it open.
+    """
     pencil = LAMBDA * sympy.diag(*parts.mass) - parts.drift
-    response = parts.readouts * pencil.inv(method="ADJ") * parts.drives
+    determinant = sympy.factor(pencil.det(method="berkowitz"))
+    if determinant == 0:
+        raise DerivationError("λE − A is singular: the law of an algebraic field leaves it open")
+    response = parts.readouts * pencil.adjugate() * parts.drives / determinant
     n = len(parts.variances)
     return ImmutableDenseMatrix(
         n, n, lambda a, b: parts.variances[a] * average(squared_modulus(response[a, b]))
@@ -47,7 +56,11 @@ def transfer_matrix(parts: JacobianParts, average: Callable[[Expr], Expr]) -> Im
 def squared_modulus(expression: Expr) -> Expr:
     """|expression|² as a product: |·|² only around the factors that contain λ."""
     factors = []
-    for factor in Mul.make_args(sympy.factor(sympy.cancel(expression))):
+    # Nonlinearities as plain symbols, so that their arguments stay as they are.
+    short = {f: Dummy(real=True) for f in expression.atoms(Nonlinear)}
+    whole = {d: f for f, d in short.items()}
+    factored = sympy.factor(sympy.cancel(expression.xreplace(short))).xreplace(whole)
+    for factor in Mul.make_args(factored):
         base, power = factor.as_base_exp()
         factors.append(Abs(base) ** (2 * power) if base.has(LAMBDA) else factor**2)
     return Mul(*factors)

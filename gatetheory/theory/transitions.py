@@ -13,7 +13,7 @@ from sympy import Expr, S, Symbol
 from gatetheory.equations.provenance import Assumption, Equation, Step
 from gatetheory.equations.shapes import SelfConsistency, SpectralCondition
 from gatetheory.errors import DerivationError
-from gatetheory.functions import instantiate
+from gatetheory.functions import instantiate, logistic
 from gatetheory.theory.spectrum import boundary_condition
 
 REAL_CROSSING = Assumption(
@@ -52,7 +52,7 @@ def zero_state_condition(
     return Equation(
         tag="zero_state",
         lhs=S.One,
-        rhs=sympy.simplify(at_border.rewrite(sympy.exp)),
+        rhs=sympy.simplify(at_border.rewrite(logistic, sympy.exp)),
         meaning="the zero fixed point loses stability through a real eigenvalue",
         trace=(
             *spectrum["boundary"].trace,

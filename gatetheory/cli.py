@@ -1,0 +1,148 @@
+"""The command line: what can be asked, and what happens when it cannot be answered.
+
+Nothing heavy is imported before a verb runs, so that ``gatetheory --help`` answers at once.
+
+Exit codes: 0 an answer, "there is none" included; 1 a validation failed; 2 bad input, one line on
+stderr; 3 a solver stopped early or digits were lost; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from gatetheory.errors import ConvergenceError, GatetheoryError, PrecisionError
+
+BAD_INPUT, STOPPED, INTERRUPTED, CLOSED_PIPE = 2, 3, 130, 141
+FORMATS = ("text", "latex", "mathml", "json")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as done:  # --help, --version, or a complaint that has been printed
+        return done.code if isinstance(done.code, int) else BAD_INPUT
+    try:
+        verbs = import_module("gatetheory.presentation.verbs")
+        code: int = verbs.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough: head, less
+        _silence_stdout()
+        return CLOSED_PIPE
+    except (ConvergenceError, PrecisionError) as error:
+        return _complain(error, STOPPED)
+    except (GatetheoryError, OSError) as error:
+        return _complain(error, BAD_INPUT)
+    return code
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f"gatetheory: error: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining when it flushes stdout at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout is no file
+        return
+
+
+# ---- what can be asked ---------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"gatetheory: error: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gatetheory",
+        description="From the definition of a random gated network to its mean-field theory, and "
+        "from there to numbers that are checked against simulated networks.",
+        epilog="Exit codes: 0 answered, 1 a validation failed, 2 bad input, 3 not converged or "
+        "precision lost.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    verb = verbs.add_parser("models", help="list the published models and their parameters")
+    _add_output(verb)
+
+    verb = verbs.add_parser("equations", help="print the derived equations of a model")
+    _add_model(verb)
+    verb.add_argument("result", metavar="RESULT", nargs="*", help="by default every result")
+    verb.add_argument("--format", choices=FORMATS, default="text", help="by default text")
+    verb.add_argument("--json", action="store_true", help="the same as --format json")
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    verb = verbs.add_parser("solve", help="solve derived equations at parameters")
+    _add_model(verb)
+    verb.add_argument("result", metavar="RESULT", help="fixed_points, spectrum or moments")
+    _add_settings(verb)
+    verb.add_argument("--digits", type=int, default=15, metavar="D", help="by default doubles")
+    verb.add_argument("--branch", type=int, metavar="K", help="fixed point, counted from 0")
+    verb.add_argument("--state", nargs="+", action="extend", metavar="NAME=VALUE",
+                      help="variances of a synthetic state, instead of a fixed point")  # fmt: skip
+    _add_output(verb)
+
+    verb = verbs.add_parser("simulate", help="simulate finite networks")
+    _add_model(verb)
+    _add_settings(verb)
+    verb.add_argument("--units", type=int, metavar="N", help="by default 1000")
+    verb.add_argument("--seeds", type=int, metavar="K", help="networks, by default 8")
+    _add_output(verb)
+
+    verb = verbs.add_parser("validate", help="compare theory with simulated networks")
+    _add_model(verb)
+    _add_settings(verb)
+    _add_sizes(verb)
+    _add_output(verb)
+
+    verb = verbs.add_parser("report", help="write one self-contained HTML page about a model")
+    verb.add_argument("model", metavar="MODEL", nargs="?", default="gated", help="default gated")
+    _add_settings(verb)
+    _add_sizes(verb)
+    verb.add_argument("--out", default="out", metavar="DIR", help="folder, by default out")
+    _add_output(verb)
+    return parser
+
+
+def _add_model(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("model", metavar="MODEL", help="a name from `gatetheory models`")
+
+
+def _add_settings(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+                      dest="settings",
+                      help="parameters; decimals and fractions are exact (0.1 = 1/10)")  # fmt: skip
+
+
+def _add_sizes(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--units", type=int, nargs="+", metavar="N",
+                      help="sizes; means over several are extrapolated in 1/N")  # fmt: skip
+    verb.add_argument("--seeds", type=int, metavar="K", help="networks of each size")
+
+
+def _add_output(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    verb.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is read only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"gatetheory {import_module('gatetheory').__version__}")
+        parser.exit()

@@ -1,0 +1,126 @@
+"""The verb ``solve`` of the command line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+from gatetheory.errors import ConvergenceError, DerivationError, ParameterError, PrecisionError
+from gatetheory.model import Model
+from gatetheory.pipeline import backend, derive, solve
+from gatetheory.presentation import json_records as records
+from gatetheory.presentation.progress import Bar, progress_bar
+from gatetheory.presentation.settings import model_of, result_of, values_of
+from gatetheory.presentation.text import solution_text
+from gatetheory.solvers.records import Moments
+from gatetheory.theory.derive import Theory
+
+OK, STOPPED = 0, 3
+SOLVABLE = ("fixed_points", "spectrum", "moments")
+ANSWERED = ("ok", "no_solution", "no_chaotic_state")  # statuses that answer the question
+
+Solved = tuple[records.Record, str]
+
+
+def solve_verb(options: Namespace) -> int:
+    """Solve a result and print it."""
+    model = model_of(options.model)
+    result = result_of(options.result, SOLVABLE, "solve")
+    at = values_of("--set", options.settings)
+    state = None if options.state is None else values_of("--state", options.state)
+    _check_solve(options, result)
+    model.bind(at)
+    theory = derive(model)
+    shown = not (options.quiet or options.json)
+    try:
+        with progress_bar("deriving", shown=shown, steps=3) as bar:
+            record, text = _solutions(result)(theory, at, state, options, bar)
+    except (ConvergenceError, PrecisionError) as error:
+        return stopped(model, at, error, options)
+    print(records.dumps(record) if options.json else text)
+    return OK if record["status"] in ANSWERED else STOPPED
+
+
+def _check_solve(options: Namespace, result: str) -> None:
+    backend(options.digits)
+    if options.state is not None and options.branch is not None:
+        raise ParameterError("--state and --branch exclude each other: a synthetic state has none")
+    for name in ("state", "branch"):
+        if result == "fixed_points" and getattr(options, name) is not None:
+            raise ParameterError(f"--{name} belongs to spectrum and moments")
+
+
+def _solutions(result: str) -> Callable[..., Solved]:
+    return {"fixed_points": _fixed_points, "spectrum": _spectrum, "moments": _moments}[result]
+
+
+def _fixed_points(
+    theory: Theory, at: dict[str, str], _: object, options: Namespace, bar: Bar
+) -> Solved:
+    problem = theory.fixed_points
+    bar.step("fixed points")
+    points = solve(problem, at, digits=options.digits)
+    record = records.fixed_points_record(theory.model, points)
+    return record, solution_text(theory.model, points, points.provenance)
+
+
+def _spectrum(
+    theory: Theory, at: dict[str, str], state: dict[str, str] | None, options: Namespace, bar: Bar
+) -> Solved:
+    condition = theory.spectrum if state is None else theory.synthetic_spectrum
+    place = _place(options, state)
+    bar.step("spectrum")
+    spectrum = solve(condition, at, digits=options.digits, **place)
+    bar.step("moments")
+    moments, note = _moments_or_not(theory, at, state, options)
+    branch = place.get("branch")
+    record = records.spectrum_record(theory.model, spectrum, moments, note, branch)
+    text = solution_text(theory.model, spectrum, spectrum.provenance)
+    return record, f"{text}\n{note if moments is None else moments}"
+
+
+def _moments_or_not(
+    theory: Theory, at: dict[str, str], state: dict[str, str] | None, options: Namespace
+) -> tuple[Moments | None, str]:
+    """Moments beside a spectrum, or why there are none."""
+    for f in theory.model.fields:
+        if f.time_constant.xreplace(theory.model.bind(at)).is_zero:
+            note = f"moments need dynamics for every field, but {f.time_constant} = 0"
+            return None, f"{note} makes {f.name} algebraic"
+    try:
+        problem = theory.moments if state is None else theory.synthetic_moments
+        return solve(problem, at, digits=options.digits, **_place(options, state)), ""
+    except DerivationError as error:
+        return None, str(error)
+
+
+def _moments(
+    theory: Theory, at: dict[str, str], state: dict[str, str] | None, options: Namespace, bar: Bar
+) -> Solved:
+    bar.step("moments")
+    moments, note = _moments_or_not(theory, at, state, options)
+    if moments is None:
+        raise DerivationError(note)
+    record = records.moments_record(theory.model, moments, _place(options, state).get("branch"))
+    return record, solution_text(theory.model, moments, moments.provenance)
+
+
+def _place(options: Namespace, state: dict[str, str] | None) -> dict[str, Any]:
+    """The fixed point or the synthetic state to solve at."""
+    if state is not None:
+        return {"state": state}
+    return {"branch": -1 if options.branch is None else options.branch}
+
+
+def stopped(
+    model: Model, at: dict[str, str], error: ConvergenceError | PrecisionError, options: Namespace
+) -> int:
+    """A solver that stopped early: an object with a status, or, without --json, one line."""
+    if not options.json:
+        raise error
+    status = "not_converged" if isinstance(error, ConvergenceError) else "precision_lost"
+    parameters = {s.name: v for s, v in model.bind(at).items()}
+    record = records.head(model, parameters, status)
+    print(records.dumps(record | {"value": None, "residual": None, "advice": str(error)}))
+    return STOPPED
