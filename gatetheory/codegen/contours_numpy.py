@@ -71,6 +71,11 @@ class Contours:
             parts[:, where] = part.value, part.error, part.magnitude
         return Average(*parts)
 
+    def zeros(self, stage: Stage) -> list[Any]:
+        """Poles near the axis as values of u, one array per pinch."""
+        (chart,) = stage.charts(0, stage.bases)
+        return [p.on(stage, chart).zeros for p in self._pinches]
+
     def _on(
         self, values: Values, stage: Stage, whole: Any, zeros: Sequence[Any], depth: float,
         tolerance: float, again: bool,

@@ -50,18 +50,18 @@ def logistic(x: Any) -> Any:
 
 def softplus(x: Any) -> Any:
     """log(1 + e^x)."""
-    return CONTEXT.log1p(CONTEXT.exp(x)) if x < 0 else x + CONTEXT.log1p(CONTEXT.exp(-x))
+    return CONTEXT.log1p(CONTEXT.exp(x)) if x.real < 0 else x + CONTEXT.log1p(CONTEXT.exp(-x))
 
 
 def logcosh(x: Any) -> Any:
     """log cosh x."""
-    right = abs(x)
+    right = -x if x.real < 0 else x
     return right + CONTEXT.log1p(CONTEXT.exp(-2 * right)) - CONTEXT.ln2
 
 
 def heaviside(x: Any) -> Any:
     """The unit step, 1/2 at 0."""
-    return CONTEXT.mpf(0) if x < 0 else CONTEXT.mpf(1) if x > 0 else CONTEXT.mpf(1) / 2
+    return CONTEXT.mpf(0) if x.real < 0 else CONTEXT.mpf(1) if x > 0 else CONTEXT.mpf(1) / 2
 
 
 NAMES: dict[str, Any] = {
@@ -83,6 +83,7 @@ NAMES: dict[str, Any] = {
     "number": exact_to_context,
     "sqrt": CONTEXT.sqrt,
     "exp": CONTEXT.exp,
+    "imaginary_unit": CONTEXT.mpc(0, 1),
 }
 
 
@@ -94,6 +95,8 @@ class MultipleArithmetic:
 
     def constant(self, number: Expr) -> str:
         """An expression that is exact until it is run."""
+        if number is sympy.S.ImaginaryUnit:
+            return "imaginary_unit"
         if number.is_Rational:
             return f"rational({number.p}, {number.q})"
         if number in (sympy.S.Infinity, sympy.S.NegativeInfinity):

@@ -50,9 +50,9 @@ class NumpyQuadrature:
             [(c, compile_kernel([c.expression], symbols, outer, DOUBLES)) for c in curves]
             for curves in (integrand.curves, pinched)
         )
-        self._contours: Contours | None = None
+        self.contours: Contours | None = None
         if integrand.pinches and n == 1 and integrand.is_analytic:
-            self._contours = Contours(
+            self.contours = Contours(
                 integrand, lambda v: self.stage(v, False)[0], self._converged, self._on_axis
             )
 
@@ -72,11 +72,11 @@ class NumpyQuadrature:
         return Average(*(np.concatenate(p) for p in zip(*parts, strict=True)))
 
     def _average(self, values: Sequence[Any], tolerance: float) -> Average:
-        stage, least = self.stage(values, resolve=self._contours is None)
-        if self._contours is None:
+        stage, least = self.stage(values, resolve=self.contours is None)
+        if self.contours is None:
             average = self._converged(values, stage, tolerance)
         else:
-            average = self._contours(values, stage, tolerance)
+            average = self.contours(values, stage, tolerance)
         average = self._with_rounding_of_covariance(values, least, average)
         invalid = ~np.asarray(stage.valid)
         if invalid.any():

@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 NEAREST = 1e-150  # distance from a pole at which "right beside it" is tested
 FARTHEST = 1e8
+OFF_AXIS = 1e-9  # ln ρ beyond the real root that shows a larger one off the axis
 DIRECTIONS = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 73)])
 
 
@@ -99,10 +100,20 @@ def _bulk_edge(
     """Outermost root of ρ = 1 beyond a pole; None where ρ stays below one."""
     low, high = float(np.log(NEAREST)), float(np.log(FARTHEST))
 
-    def excess(s: float) -> float:
+    def excess(s: float, *, everywhere: bool = True) -> float:
         distance = float(np.exp(s))
-        radius = outermost.at(pole + distance, offset=(pole, distance))[0]
+        place = (pole, distance)
+        if everywhere:
+            radius = outermost.at(pole + distance, offset=place)[0]
+        else:
+            radius = outermost.on_axis(pole + distance, offset=place)
         return float(np.log(max(radius, 1e-300))) if np.isfinite(radius) else 700.0
+
+    def root(start: float, *, everywhere: bool) -> float:
+        found = optimize.brentq(
+            lambda s: excess(s, everywhere=everywhere), start, high, xtol=1e-15, rtol=8.9e-16
+        )
+        return float(found)
 
     if not has_pole or excess(low) < 0:
         return None
@@ -111,7 +122,10 @@ def _bulk_edge(
             "the transfer matrix stays above one at large λ: algebraic fields form an unstable "
             "loop; reduce their gain or give one of them a time constant"
         )
-    s = float(optimize.brentq(excess, low, high, xtol=1e-15, rtol=8.9e-16))
+    # As a rule the outermost point is real; the search off the axis is then one check at the end.
+    s = root(low, everywhere=False) if excess(low, everywhere=False) > 0 else low
+    if excess(s) > OFF_AXIS:
+        s = root(s, everywhere=True)
     distance = float(np.exp(s))
     radius, noise, offset = outermost.at(pole + distance, offset=(pole, distance))
     step = 1e-4
@@ -125,6 +139,11 @@ class _Outermost:
 
     def __init__(self, transfer: TransferMatrix, state: State) -> None:
         self.transfer, self.state = transfer, state
+
+    def on_axis(self, level: float, offset: tuple[float, float]) -> float:
+        """Perron root where the line or circle meets the positive real axis."""
+        x, y = self._directions(level, offset)
+        return float(self.transfer.spectral_radius(x[0], y[0], self.state)[0])
 
     def at(
         self, level: float, offset: tuple[float, float] | None = None

@@ -34,7 +34,6 @@ def paired() -> Model:
     eta_x, eta_u = local_field("x"), local_field("u")
     heterogeneity, push, s = (Symbol(n, real=True) for n in ("I", "push", "s"))
     gain = Parameter("gain", Rational(6, 5), POSITIVE, "gain of the rate")
-    pull = Parameter("k", Rational(1, 2), POSITIVE, "strength of the adaptation")
     tau_a = Parameter("tau_a", Rational(7, 10), POSITIVE, "time constant of the adaptation")
     tau_u = Parameter("tau_u", Rational(3, 2), POSITIVE, "time constant of the gate")
     rate = Nonlinearity("f", Lambda(s, tanh(gain.symbol * s + Rational(1, 5))), "rate")
@@ -43,7 +42,7 @@ def paired() -> Model:
         name="paired",
         time="continuous",
         fields=(
-            Field(x, drift=-x - pull.symbol * a + gate(u) * eta_x + heterogeneity),
+            Field(x, drift=-x - a / 2 + gate(u) * eta_x + heterogeneity),
             Field(a, drift=x - a, time_constant=tau_a.symbol),
             Field(u, drift=-u + eta_u + push, time_constant=tau_u.symbol),
         ),
@@ -51,10 +50,10 @@ def paired() -> Model:
             Coupling(eta_x, signal=rate(x) * (1 + gate(u)), variance=Rational(4, 3)),
             Coupling(eta_u, signal=rate(x) + a / 4, variance=gain.symbol**2 / 2),
         ),
-        parameters=(gain, pull, tau_a, tau_u),
+        parameters=(gain, tau_a, tau_u),
         nonlinearities=(rate, gate),
         inputs=(
-            GaussianInput(heterogeneity, variance=Rational(1, 5), mean=Rational(1, 10)),
+            GaussianInput(heterogeneity, variance=Rational(1, 5)),
             ConstantInput(push, Rational(1, 4)),
         ),
     )
@@ -64,12 +63,12 @@ MODELS = {"gated": zoo.gated, "classical": zoo.classical, "gru": zoo.gru, "paire
 
 PARAMETERS: dict[str, dict[str, str]] = {
     "gated": {
-        "g_h": "1.4", "alpha_z": "2", "alpha_r": "3", "beta_h": "0.4", "beta_z": "0.5",
+        "g_h": "1.7", "alpha_z": "2", "alpha_r": "3", "beta_h": "0.4", "beta_z": "0.5",
         "beta_r": "-0.3", "tau_z": "0.6", "tau_r": "0.7",
     },
     "classical": {"g": "1.6"},
     "gru": {
-        "g_h": "1.5", "alpha_z": "2.5", "alpha_r": "3", "beta_h": "0.4", "beta_z": "0.3",
+        "g_h": "1.7", "alpha_z": "2.5", "alpha_r": "3", "beta_h": "0.4", "beta_z": "0.3",
         "beta_r": "-0.2",
     },
     "paired": {},
@@ -111,7 +110,7 @@ class Case:
 
 _h, _d, _eta_h, _eta_x, _u, _I = symbols("h d_h eta_h eta_x u I", real=True)
 _phi, _q = (lambda x, name=name: Nonlinear(name, 0, x) for name in ("phi", "q"))
-_RIGHT = (0.45 + 0.3j, 0.9 + 0j, 0.15 + 1.6j)
+_RIGHT = (0.05 + 0.25j, 0.3 + 0j, 0.15 + 1.2j)
 
 CASES = [
     Case(
@@ -136,7 +135,7 @@ CASES = [
         {"h": 0.6},
         {"eta_h": _h},
         {"Delta_h": 0.6},
-        (0.6 + 0.4j, 1.2 + 0j, -0.7 + 1.9j),
+        (0.1 + 0.4j, 0.5 + 0j, -0.7 + 1.5j),
     ),
     Case(
         "gru",
@@ -144,7 +143,7 @@ CASES = [
         {"eta_h": 0.5, "z": 0.7, "r": 0.9},
         {"h": _phi(_eta_h)},
         {"Delta_h": 0.5, "Delta_z": 0.7, "Delta_r": 0.9},
-        (1.5 + 0.3j, 2.0 + 0j, 0.6 + 1.5j),
+        (1.1 + 0.2j, 1.4 + 0j, 0.6 + 1.2j),
     ),
     Case(
         "gru",
@@ -152,7 +151,7 @@ CASES = [
         {"eta_h": 0.5, "h": 0.35, "z": 0.7, "r": 0.9},
         {},
         {"Delta_h": 0.35, "Delta_z": 0.7, "Delta_r": 0.9, "Delta_eta_h": 0.5},
-        (1.5 + 0.3j, 2.0 + 0j, 0.6 + 1.5j),
+        (1.1 + 0.2j, 1.4 + 0j, 0.6 + 1.2j),
     ),
     Case(
         "paired",
@@ -163,8 +162,8 @@ CASES = [
             "a": (_q(_u) * _eta_x + _I) / Rational(3, 2),
         },
         {"Delta_x": 0.8, "Delta_u": 0.6},
-        (0.35 + 0.3j, 0.8 + 0j, -0.1 + 1.7j),
-        {"u": 0.25, "I": 0.1},
+        (0.25 + 0.3j, 0.8 + 0j, -0.1 + 1.5j),
+        {"u": 0.25},
     ),
     Case(
         "paired",
@@ -172,7 +171,7 @@ CASES = [
         {"x": 0.5, "u": 0.6, "eta_x": 0.8, "a": 0.9},
         {},
         {"Delta_x": 0.5, "Delta_u": 0.6, "Delta_eta_x": 0.8},
-        (0.35 + 0.3j, 0.8 + 0j, -0.1 + 1.7j),
+        (0.25 + 0.3j, 0.8 + 0j, -0.1 + 1.5j),
     ),
 ]
 
