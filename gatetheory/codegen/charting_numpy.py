@@ -70,11 +70,20 @@ def line(features: Sequence[tuple[Any, Any]], scale: Scale = DOUBLE) -> Chart:
 
 
 def segment(
-    start: Any, stop: Any, features: Sequence[tuple[Any, Any]], scale: Scale = DOUBLE
-) -> Chart:
-    """Chart of a segment, for singularities c ± iw."""
-    length = np.maximum(stop - start, 0.0)
-    base = Segment(scale.slope, start, length)
+    low: Any, high: Any, features: Sequence[tuple[Any, Any]], scale: Scale = DOUBLE,
+    downwards: bool = False,
+) -> Chart:  # fmt: skip
+    """Chart of a segment, for singularities c ± iw.
+
+    Args:
+        low: Left end.
+        high: Right end.
+        features: (c, w).
+        scale: Lengths.
+        downwards: Whether offsets are accurate next to the right end instead of the left.
+    """
+    length = np.maximum(high - low, 0.0)
+    base = Segment(scale.slope, high if downwards else low, length, -1 if downwards else 1)
     squeezes: list[Squeeze] = []
     for c, w in _by_width(features, scale.reach):
         _squeeze(squeezes, _segment_position(base, c + 1j * w))
@@ -125,7 +134,7 @@ def _squeeze(squeezes: list[Squeeze], s: Any) -> None:
 def _segment_position(base: Segment, z: Any) -> Any:
     """The complex s at which a segment's chart takes the value z, by Newton's method."""
     span = base.length / base.slope
-    y = (z - base.start) / base.slope
+    y = base.sign * (z - base.start) / base.slope
     g = -np.log(-np.expm1(-span) / np.expm1(y) - np.exp(-span))
     left, right = np.maximum(-g.real, 0), np.maximum(g.real - span, 0)
     s = np.clip(g.real, 0, span) - np.log1p(left) + np.log1p(right) + 0.5j * np.sign(g.imag)
@@ -140,7 +149,7 @@ def _finish(base: Line | Segment, squeezes: list[Squeeze], low: Any, high: Any) 
     low, high = (np.real(pulled_back(squeezes, end)) for end in (low, high))
     columns = tuple(Squeeze(trailing(s.p), trailing(s.q)) for s in squeezes)
     if isinstance(base, Segment):
-        base = Segment(base.slope, trailing(base.start), trailing(base.length))
+        base = Segment(base.slope, trailing(base.start), trailing(base.length), base.sign)
     else:
         base = Line(base.slope, trailing(base.origin))
     return Chart(base, columns, float(np.min(low)), float(np.max(high)))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Nodes = tuple[Any, Any, Any]
-"""(origin, offset, du/dt): u = origin + offset, where offset is accurate relative to itself."""
+"""(origin, offset, |du/dt|): u = origin + offset, where offset is accurate relative to itself."""
 
 
 class Elementary(Protocol):
@@ -65,11 +65,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Segment:
-    """u from ``start`` (s → -∞) to ``start + length`` (s → ∞).
+    """u from ``start`` (s → -∞) to ``start + sign · length`` (s → ∞).
 
     With ℓ = length/slope and g = s - e^{-s} + e^{s-ℓ},
 
-        u - start = slope · log[(1 + e^g)/(1 + e^{g-ℓ})],
+        (u - start) sign = slope · log[(1 + e^g)/(1 + e^{g-ℓ})],
 
     which runs linearly in between and reaches both ends double-exponentially.
     """
@@ -77,6 +77,7 @@ class Segment:
     slope: Any
     start: Any
     length: Any
+    sign: int
 
     def nodes(self, s: Any, m: Elementary) -> Nodes:
         """From s."""
@@ -86,7 +87,7 @@ class Segment:
         tail, rest = m.exp(-span), -m.expm1(-span)
         offset = self.slope * m.log1p(rest / (x + tail))
         rate = self.slope * rest * (x / (1 + x)) / (x + tail) * (1 + left + right)
-        return self.start, offset, rate
+        return self.start, self.sign * offset, rate
 
 
 @dataclass(frozen=True)

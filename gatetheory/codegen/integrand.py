@@ -19,6 +19,7 @@ from math import pi
 import sympy
 from sympy import Dummy, Expr, ImmutableDenseMatrix, S, Symbol
 
+from gatetheory.codegen.conditioning import amplification, phases
 from gatetheory.codegen.lowering import Quadrature
 from gatetheory.codegen.pinches import Pinch, find_pinches
 from gatetheory.codegen.rewriting import logcosh, softplus, stable
@@ -38,6 +39,7 @@ _REACH: dict[type, float] = {
     sympy.asinh: 1.0,
 }
 _ENTIRE = (sympy.exp, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
+_CHOICES = (sympy.Max, sympy.Min, sympy.Piecewise)
 _KINKED = (sympy.Heaviside, sympy.sign, sympy.Abs, sympy.floor, sympy.ceiling)
 
 
@@ -85,6 +87,8 @@ class Integrand:
         slots: The slots.
         curves: Singularities that the slots do not show.
         pinches: Pairs of poles that may pinch the axis.
+        phases: Arguments of oscillating functions, with the highest harmonic.
+        amplification: Rounding of F in units of the last place, beyond that of its factors.
         covariance: Covariance of the integration variables.
         outer: Symbols that are given, in a fixed order.
     """
@@ -93,6 +97,8 @@ class Integrand:
     slots: tuple[Slot, ...]
     curves: tuple[Curve, ...]
     pinches: tuple[Pinch, ...]
+    phases: tuple[tuple[Expr, int], ...]
+    amplification: Expr
     covariance: ImmutableDenseMatrix
     outer: tuple[Symbol, ...]
 
@@ -120,10 +126,20 @@ def analyse(quadrature: Quadrature) -> Integrand:
     )
     inside = quadrature.integrand.free_symbols - set(quadrature.variables)
     outer = sorted(inside | quadrature.covariance.free_symbols, key=lambda s: s.sort_key())
-    pinches = find_pinches(expression, [s.symbol for s in slots])
+    symbols = [s.symbol for s in slots]
+    pinches = find_pinches(expression, symbols)
     pinched = {p.base for p in pinches}
-    curves = tuple(c for c in finder.curves if c.expression not in pinched)
-    return Integrand(expression, slots, curves, pinches, quadrature.covariance, tuple(outer))
+    smooth = (*_REACH, *_KINKED, sympy.exp, sympy.sinh, sympy.cosh, sympy.log, *_CHOICES)
+    return Integrand(
+        expression,
+        slots,
+        tuple(c for c in finder.curves if c.expression not in pinched),
+        pinches,
+        tuple(phases(expression, symbols, smooth).items()),
+        amplification(expression, symbols, pinched),
+        quadrature.covariance,
+        tuple(outer),
+    )
 
 
 class _SlotFinder:
@@ -214,7 +230,7 @@ class _SlotFinder:
         mine = set(self.variables)
         return all(not e.diff(v).free_symbols & mine for v in self.variables) and bool(
             e.free_symbols & mine
-        ) and not e.has(*_KINKED, sympy.Piecewise, sympy.Max, sympy.Min)
+        ) and not e.has(*_KINKED, *_CHOICES)
 
     def _slot(self, e: Expr) -> tuple[int, Dummy]:
         """(±1, symbol) with e = ± symbol."""

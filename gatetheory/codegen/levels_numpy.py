@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gatetheory.codegen.charting_numpy import ELEMENTARY, trailing
+from gatetheory.codegen.charting_numpy import DOUBLE, ELEMENTARY, trailing
 from gatetheory.codegen.charts import Chart
 from gatetheory.codegen.covariance_numpy import EPS, total
 from gatetheory.codegen.stage_numpy import Stage
@@ -17,6 +17,10 @@ STEP = 0.22
 """First step in t: the trapezoidal rule is then good to 1e-15 when all poles are resolved."""
 NEGLIGIBLE = 1e-19
 """Terms this small, relative to ⟨|f|⟩, are left out when the step is halved."""
+FAR = 12.0
+"""An integrand may overflow at |u| beyond this, if terms have become negligible before."""
+_GAUSSIAN_BAND = 8.6
+_MOST_HALVINGS = 14
 _NODES_AT_ONCE = 400_000
 _INNER_HALVINGS = 3
 
@@ -68,23 +72,24 @@ class Levels:
         self, stage: Stage, j: int, bases: Sequence[Any], importance: Any = None, depth: float = 0.0
     ) -> None:
         self.stage, self.j, self.bases, self.importance = stage, j, bases, importance
-        self.step, self.depth = STEP, depth
+        self.first = self.step = STEP / 2 ** _halvings_for(stage.frequency(j, bases))
+        self.depth = depth
         self._change: Any = None
         self.charts = stage.charts(j, bases)
         self.windows = [
-            (int(np.floor(c.low / STEP)), int(np.ceil(c.high / STEP))) for c in self.charts
+            (int(np.floor(c.low / self.first)), int(np.ceil(c.high / self.first))) for c in self.charts
         ]
         self.fine = self._first()
 
     def _first(self) -> Sum:
         sums, profiles = [], []
         for chart, (low, high) in zip(self.charts, self.windows, strict=True):
-            s, terms = self._sweep(chart, STEP * np.arange(low, high + 1))
+            s, terms = self._sweep(chart, self.step * np.arange(low, high + 1))
             sums.append(s)
             profiles.append(terms)
         result = _sum(sums)
         scale = self._scale(result)
-        self.cut = total([(p[..., 0] + p[..., -1]) / STEP for p in profiles])
+        self.cut = total([_at_ends(p) / self.step for p in profiles])
         self.windows = [
             _window(low, p / scale) for (low, _), p in zip(self.windows, profiles, strict=True)
         ]
@@ -103,8 +108,8 @@ class Levels:
         coarse, sums = self.fine, []
         for chart, (low, high) in zip(self.charts, self.windows, strict=True):
             if high > low:
-                count = round((high - low) * STEP / self.step)
-                t = low * STEP + self.step * (np.arange(count) + 0.5)
+                count = round((high - low) * self.first / self.step)
+                t = low * self.first + self.step * (np.arange(count) + 0.5)
                 sums.append(self._sweep(chart, t)[0])
         self.step /= 2
         self.fine = fine = coarse.interlaced(_sum(sums)) if sums else coarse
@@ -135,8 +140,13 @@ class Levels:
         slots = self.stage.moved(self.j, self.bases, origin, offset)
         inherited: Any = 0.0
         if self.j + 1 == self.stage.integrand.dimension:
-            (f,) = self.stage.kernel(*slots)
+            f, *rough = self.stage.kernel(*slots)
+            over = ~np.isfinite(f) & (np.abs(u) > FAR)
+            if over.any():  # overflow where the weight underflows
+                f = np.where(over, 0.0, f)
             size = np.abs(f)
+            if rough:
+                inherited = EPS * (size * np.nan_to_num(rough[0]) * np.abs(weight)).sum(axis=-1)
         else:
             importance = weight if self.importance is None else weight * trailing(self.importance)
             inner = _in_chunks(self.stage, self.j + 1, slots, importance)
@@ -180,6 +190,20 @@ def _inner(stage: Stage, j: int, bases: Sequence[Any], importance: Any) -> Avera
             break
         average = levels.halve()
     return average
+
+
+def _halvings_for(frequency: float) -> int:
+    """Halvings of the first step that resolve an oscillation under the Gaussian."""
+    needed = (frequency + _GAUSSIAN_BAND) * STEP * DOUBLE.slope / (2 * np.pi)
+    return min(max(0, int(np.ceil(np.log2(needed)))), _MOST_HALVINGS) if needed > 1 else 0
+
+
+def _at_ends(terms: Any) -> Any:
+    """The terms next to the first and the last that are not zero."""
+    seen = terms > 0
+    first = np.take_along_axis(terms, np.argmax(seen, axis=-1)[..., None], -1)
+    last = np.take_along_axis(terms[..., ::-1], np.argmax(seen[..., ::-1], axis=-1)[..., None], -1)
+    return (first + last)[..., 0]
 
 
 def _window(low: int, relative: Any) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sympy import Dummy, Expr, ImmutableDenseMatrix, Symbol
 
+from gatetheory.codegen.sifting import without_deltas
 from gatetheory.equations.averages import GaussianAverage
 
 
@@ -84,7 +85,7 @@ def lower(outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> Lowered:
             replacement[average] = found[key].symbol
         return expression.xreplace(replacement)
 
-    flat = tuple(flatten(o) for o in outputs)
+    flat = tuple(flatten(without_deltas(o)) for o in outputs)
     result = Lowered(tuple(arguments), tuple(found.values()), flat)
     _check_closed(result)
     return result

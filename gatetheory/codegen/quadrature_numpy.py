@@ -19,7 +19,7 @@ from gatetheory.codegen.covariance_numpy import EPS, cholesky, total
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Curve, Integrand
 from gatetheory.codegen.kernels import compile_kernel
-from gatetheory.codegen.levels_numpy import STEP, Average, Levels
+from gatetheory.codegen.levels_numpy import Average, Levels
 from gatetheory.codegen.residues_numpy import Residues
 from gatetheory.codegen.stage_numpy import Stage
 
@@ -44,7 +44,14 @@ class NumpyQuadrature:
         triangle = [integrand.covariance[i, j] for i in range(n) for j in range(i + 1)]
         laws = [a for s in slots for a in (*s.slopes, s.offset)]
         self._setup = compile_kernel([*triangle, *laws], [], outer, DOUBLES)
-        self._prepare = compile_kernel([integrand.expression], symbols, outer, DOUBLES)
+        values = [integrand.expression]
+        if integrand.amplification != 0:
+            values.append(integrand.amplification)
+        self._prepare = compile_kernel(values, symbols, outer, DOUBLES)
+        self._phases = [
+            (harmonic, compile_kernel([argument], symbols, outer, DOUBLES))
+            for argument, harmonic in integrand.phases
+        ]
         pinched = [Curve(p.root[0], "zero") for p in integrand.pinches]
         self._curves, self._pinched = (
             [(c, compile_kernel([c.expression], symbols, outer, DOUBLES)) for c in curves]
@@ -106,7 +113,8 @@ class NumpyQuadrature:
         lifted = [v.reshape(-1, *(1,) * n) if isinstance(v, np.ndarray) else v for v in values]
         curves = self._curves + self._pinched if resolve else self._curves
         kernel = self._prepare(*lifted)
-        return Stage(self.integrand, values, kernel, curves, slopes, bases, valid), least
+        stage = Stage(self.integrand, values, kernel, curves, self._phases, slopes, bases, valid)
+        return stage, least
 
     # ---- convergence -------------------------------------------------------------------------
 
@@ -168,7 +176,7 @@ class NumpyQuadrature:
         ends = []
         for chart, (low, high) in zip(levels.charts, levels.windows, strict=True):
             if high > low:
-                origin, offset, _ = chart.nodes(STEP * np.array([low, high]), ELEMENTARY)
+                origin, offset, _ = chart.nodes(levels.first * np.array([low, high]), ELEMENTARY)
                 ends += list(origin + offset)
         return (float(min(ends)), float(max(ends))) if ends else None
 

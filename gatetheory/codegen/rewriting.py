@@ -59,17 +59,25 @@ def _complements(total: Add) -> Expr:
         elif isinstance(rest, logistic):
             partner, small = -scale, logistic(-rest.args[0])
         elif isinstance(rest, sympy.tanh):
-            if scale in terms:
-                partner, small = scale, 2 * logistic(2 * rest.args[0])
-            else:
-                partner, small = -scale, 2 * logistic(-2 * rest.args[0])
+            same = any(_covers(t, scale) for t in terms)
+            partner = scale if same else -scale
+            small = 2 * logistic((2 if same else -2) * rest.args[0])
         else:
             continue
-        if partner in terms and term in terms:
-            terms.remove(partner)
+        covering = next((t for t in terms if t == partner or _covers(t, partner)), None)
+        if covering is not None and term in terms:
+            terms.remove(covering)
             terms.remove(term)
-            terms.append(partner * small)
+            terms += [covering - partner, partner * small]
     return Add(*terms)
+
+
+def _covers(term: Expr, number: Expr) -> bool:
+    """Whether both are numbers of one sign, the first the larger: then ``number`` can be split off."""
+    return bool(
+        term.is_Rational and number.is_Rational and (term / number).is_positive
+        and abs(term) >= abs(number)
+    )  # fmt: skip
 
 
 # ---- powers and logarithms -------------------------------------------------------------------

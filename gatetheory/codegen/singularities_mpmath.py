@@ -107,10 +107,11 @@ def exact_chart(chart: Chart, places: Sequence[Any]) -> Chart:
     squeezes = tuple(Squeeze(_exact(s.p), _exact(s.q)) for s in chart.squeezes)
     base: Line | Segment
     if isinstance(chart.base, Segment):
+        sign = chart.base.sign
         start = _exact(chart.base.start)
-        stop = snapped(start + _exact(chart.base.length))
+        stop = snapped(start + sign * _exact(chart.base.length))
         start = snapped(start)
-        base = Segment(_exact(chart.base.slope), start, stop - start)
+        base = Segment(_exact(chart.base.slope), start, sign * (stop - start), sign)
     else:
         base = Line(_exact(chart.base.slope), snapped(_exact(chart.base.origin)))
     return Chart(base, squeezes, chart.low, chart.high)

@@ -22,6 +22,7 @@ from gatetheory.codegen.integrand import Curve, Integrand
 from gatetheory.codegen.zeros import complex_zeros, real_zeros
 
 _BLUR = 1.4
+_BULK = 9.0
 _SEARCH_STEP = 0.2
 _SEARCH_REACH = 1.3
 Feature = tuple[Any, Any]
@@ -37,6 +38,7 @@ class Stage:
         values: Values of the outer symbols: numbers, or arrays of one axis.
         kernel: Slots to values.
         curves: Compiled ``integrand.curves``.
+        phases: Harmonics and compiled arguments of ``integrand.phases``.
         slopes: ∂A_k/∂u_j.
         bases: A_k at u = 0.
         valid: Where the covariance is semidefinite.
@@ -47,6 +49,7 @@ class Stage:
     values: Sequence[Any]
     kernel: Callable[..., tuple[Any, ...]]
     curves: Sequence[tuple[Curve, Callable[..., Any]]]
+    phases: Sequence[tuple[int, Callable[..., Any]]]
     slopes: list[list[Any]]
     bases: list[Any]
     valid: Any
@@ -84,9 +87,27 @@ class Stage:
         inner = np.sort(np.stack(clipped), axis=0)
         ends = [np.full_like(inner[0], -far), *inner, np.full_like(inner[0], far)]
         return [
-            charting.segment(a, b, features, scale)
-            for a, b in zip(ends[:-1], ends[1:], strict=True)
+            charting.segment(a, b, features, scale, downwards=i == 0)
+            for i, (a, b) in enumerate(zip(ends[:-1], ends[1:], strict=True))
             if np.any(b > a)
+        ]
+
+    def frequency(self, j: int, bases: Sequence[Any]) -> float:
+        """Highest angular frequency in u_j, over all elements."""
+        if not self.phases:
+            return 0.0
+        u = np.linspace(-_BULK, _BULK, 65)
+        slots = self.moved(j, bases, 0.0, u)
+        highest = 0.0
+        for harmonic, prepare in self.phases:
+            change = np.diff(prepare(*self._lifted(j))(*slots)[0] + 0.0 * u)
+            highest += harmonic * float(np.max(np.abs(change))) / (u[1] - u[0])
+        return highest
+
+    def _lifted(self, j: int) -> list[Any]:
+        """Outer symbols, shaped for elements × nodes of u_j."""
+        return [
+            v.reshape(-1, *(1,) * (j + 1)) if isinstance(v, np.ndarray) else v for v in self.values
         ]
 
     # ---- singularities -----------------------------------------------------------------------
@@ -123,9 +144,7 @@ class Stage:
         grid = _SEARCH_STEP * np.arange(
             np.floor(chart.low / _SEARCH_STEP), np.ceil(chart.high / _SEARCH_STEP) + 1
         )
-        values = [
-            v.reshape(-1, *(1,) * (j + 1)) if isinstance(v, np.ndarray) else v for v in self.values
-        ]
+        values = self._lifted(j)
         features: list[Feature] = []
         breaks: list[Any] = []
         for curve, prepare in self.curves:

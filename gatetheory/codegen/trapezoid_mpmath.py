@@ -29,7 +29,7 @@ _LENGTH = 0.8
 _HALVINGS = 5
 _QUIET = 6
 """So many negligible terms in a row end a sum."""
-_FARTHEST = 300.0
+_FARTHEST = 100.0
 Terms = tuple[Any, Any, Any]
 
 
@@ -97,18 +97,28 @@ class Task:
 
     def average(self, j: int, bases: Sequence[Any]) -> Result:
         """Average over u_j and all later ones; ``bases``: slots at u_j = 0."""
-        step, goal = self.precision.step, CONTEXT.mpf(10) ** (-self.precision.digits)
+        goal = CONTEXT.mpf(10) ** (-self.precision.digits)
         with np.errstate(all="ignore"):
             pieces = self._pieces(j, bases)
+            step = self._step(j, bases)
         sums = [_Trapezoid(self, j, bases, chart, window, step) for chart, window in pieces]
         result = _combined(sums, goal)
         for _ in range(_HALVINGS):
-            if result.error <= goal * result.magnitude or not CONTEXT.isfinite(result.value):
+            done = result.error <= goal * result.magnitude or result.magnitude == 0
+            if done or not CONTEXT.isfinite(result.value):
                 break
             for s in sums:
                 s.halve()
             result = _combined(sums, goal)
         return result
+
+    def _step(self, j: int, bases: Sequence[Any]) -> float:
+        """The first step, small enough for oscillations under the Gaussian."""
+        step = self.precision.step
+        frequency = self.shadow.frequency(j, [np.float64(float(b)) for b in bases])
+        band = frequency + 1.1 * math.sqrt(2 * self.precision.aimed)
+        needed = 2 * math.pi / band / self.precision.scale(0.0).slope if frequency else step
+        return min(step, needed)
 
     def _pieces(
         self, j: int, bases: Sequence[Any]

@@ -7,8 +7,6 @@ is tall, derivatives as dh/dt, and no entity that XML does not know.
 
 from __future__ import annotations
 
-import re
-from html import unescape
 from typing import Any
 
 from sympy import Add, Derivative, Expr, S, Symbol, tanh
@@ -21,14 +19,12 @@ from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.process import ProcessAverage
 from gatetheory.equations.provenance import Equation
 from gatetheory.functions import Nonlinear
+from gatetheory.presentation.markup import plain, width, wrapped
 
-NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _TALL = ("mfrac", "mtable", "msqrt", "munderover")
 _CLOSE = "padding-inline:0.1em"
 LINE = 64  # characters after which a sum is broken
 _PRIMES = {1: "′", 2: "″", 3: "‴"}
-_ENTITY = re.compile(r"&(?!lt;|gt;|amp;|quot;)\w+;")
-_NEGATIVE = re.compile(r"<mn>-([^<]*)</mn>")
 
 
 def mathml(shown: Equation | Expr | Any, *, block: bool = True) -> str:
@@ -44,37 +40,12 @@ def mathml(shown: Equation | Expr | Any, *, block: bool = True) -> str:
     return wrapped(printer.doprint(shown), block=block)
 
 
-def wrapped(inside: str, *, block: bool = True) -> str:
-    """Children of a formula as a ``<math>`` element."""
-    display = "block" if block else "inline"
-    return f'<math xmlns="{NAMESPACE}" display="{display}">{inside}</math>'
-
-
-def _plain(text: str) -> str:
-    """Elements without entities, and with true minus signs."""
-    text = _ENTITY.sub(lambda match: unescape(match[0]), text).replace("\u2147", "e")
-    text = text.replace("<mo>-</mo>", "<mo>−</mo>")
-    return _NEGATIVE.sub(r"<mrow><mo>−</mo><mn>\1</mn></mrow>", text)
-
-
-def _width(node: Any) -> float:
-    """Roughly how wide a formula is, in characters."""
-    if node.nodeType == node.TEXT_NODE:
-        return float(len(node.data.strip("\u2061\u2062")) if "&" not in node.data else 0)
-    parts = [_width(child) for child in node.childNodes]
-    if node.tagName == "mfrac":
-        return max(parts) + 0.5
-    if node.tagName in ("msub", "msup", "msubsup"):
-        return parts[0] + 0.7 * max(parts[1:])
-    return sum(parts)
-
-
 class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no type information
     """SymPy's presentation printer, corrected."""
 
     def doprint(self, expression: Any) -> str:
         """The elements of an expression, as text."""
-        return _plain(str(self._print(expression).toxml()))
+        return plain(str(self._print(expression).toxml()))
 
     def row(self, *pieces: Any) -> str:
         """Expressions and operators (given as text) one after the other."""
@@ -89,10 +60,10 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
         room = float(LINE)
         for k, (negative, term) in enumerate(self._signed_terms(rhs)):
             shown = self._term(term)
-            needed = _width(shown) + 2
+            needed = width(shown) + 2
             if rows[-1] and needed > room:
                 rows.append([])
-                room = LINE
+                room = float(LINE)
             room -= needed
             if k or negative:
                 place = "infix" if k else "prefix"
@@ -106,7 +77,7 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
             f'<mtd style="text-align:left;{_CLOSE}"><mrow>{"".join(row)}</mrow></mtd></mtr>'
             for head, row in zip(heads, rows, strict=True)
         )
-        return _plain(f'<mtable displaystyle="true">{"".join(lines)}</mtable>')
+        return plain(f'<mtable displaystyle="true">{"".join(lines)}</mtable>')
 
     # ---- elements ------------------------------------------------------------------------------
 
@@ -209,7 +180,7 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
     def _print_Pow(self, e: Any) -> Any:  # noqa: N802
         if isinstance(e.base, Symbol) and e.exp.is_Integer and e.exp < -1:
             return self._element("mfrac", self._print(S.One), self._print(1 / e))
-        if isinstance(e.base, Symbol) and e.exp.is_Integer and e.exp > 1:
+        if isinstance(e.base, Symbol | GaussianAverage) and e.exp.is_Integer and e.exp > 1:
             base = self._print(e.base)
             if base.tagName == "msub":  # index and exponent above each other
                 raised = self._print(e.exp)

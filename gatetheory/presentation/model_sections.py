@@ -21,7 +21,8 @@ from gatetheory.model import (
 from gatetheory.model.parts import Input
 from gatetheory.presentation.findings import Findings
 from gatetheory.presentation.html import Html, element, join, listing, prose, table
-from gatetheory.presentation.mathml import MathML, mathml, wrapped
+from gatetheory.presentation.markup import wrapped
+from gatetheory.presentation.mathml import MathML, mathml
 from gatetheory.presentation.text import interval_text
 from gatetheory.references import Reference
 from gatetheory.theory.derive import RESULTS, Theory

@@ -87,8 +87,8 @@ def solutions_section(found: Findings) -> Html:
         )
         caption = (
             f"The self-consistency {name} = G({name}), all other order parameters put in. "
-            "Solutions are marked, filled where the network is stable. Right: the quotient, "
-            "over all scales."
+            "Solutions are marked, filled where the network is stable. The second panel shows the "
+            "quotient, over all scales."
         )
         both = element("div", Html(plain), Html(ratio), class_="pair")
         pieces.append(element("figure", both, element("figcaption", prose(caption))))

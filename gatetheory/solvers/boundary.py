@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.local_modes import LocalModes
 from gatetheory.solvers.transfer import State, TransferMatrix
 
@@ -25,6 +26,7 @@ LINEAR_POINTS = 60
 GRADED_POINTS = 24
 CLOSEST = 1e-9  # of the support's size: the finest grid next to a special point
 REFINEMENTS = 40
+FARTHEST = 1e8
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,11 @@ def trace_boundary(transfer: TransferMatrix, state: State, modes: LocalModes) ->
     origin = 1.0 if transfer.condition.discrete else 0.0
     special = _special_points(modes) - origin
     reach = _reach(transfer, state, special)
-    if reach == 0.0:
-        return Boundary((), (), 0.0)
-    x_line, y_line = _grid_lines(special, reach)
-    x, y = np.meshgrid(x_line, y_line)
-    level = _excess(transfer, state, x, y, 1e-4)
-    special = _with_crossings(special, x_line, level[0])
-    x_line, y_line = _grid_lines(special, reach)
-    x, y = np.meshgrid(x_line, y_line)
-    level = _excess(transfer, state, x, y, 1e-4)
-    lines = contourpy.contour_generator(x, y, level).lines(0.0)
+    x_line, y_line, level = _level_on_grid(transfer, state, special, reach)
+    crossed = _with_crossings(special, x_line, level[0])
+    if len(crossed) > len(special):  # refine the grid where the boundary crosses the real axis
+        x_line, y_line, level = _level_on_grid(transfer, state, crossed, reach)
+    lines = contourpy.contour_generator(x_line, y_line, level).lines(0.0)
     curves: list[Complex] = []
     worst = 0.0
     for line in lines:
@@ -91,56 +88,74 @@ def trace_boundary(transfer: TransferMatrix, state: State, modes: LocalModes) ->
     return Boundary(tuple(c + origin for c in closed), holes, worst)
 
 
-def _special_points(modes: LocalModes) -> Array:
-    moving = modes.moving_poles
-    ends = [f(row.real) for row in moving for f in (np.min, np.max)] if moving.size else []
-    return np.unique(np.concatenate([modes.fixed_poles.real, np.array(ends)]).round(14))
+def _level_on_grid(
+    transfer: TransferMatrix, state: State, special: Complex, reach: float
+) -> tuple[Array, Array, Array]:
+    """Grid lines in x and y, and ln ρ on the grid, shape (lines in y, lines in x)."""
+    x_line, y_line = _grid_lines(special, reach)
+    x, y = np.meshgrid(x_line, y_line)
+    return x_line, y_line, _excess(transfer, state, x, y, 1e-4)
 
 
-def _reach(transfer: TransferMatrix, state: State, special: Array) -> float:
-    """Half the side of a square around the special points outside which there is no support."""
-    centre = float(np.mean(special)) if len(special) else 0.0
-    angles = np.linspace(0.0, np.pi, 33)
-    spread = float(np.ptp(special)) if len(special) else 0.0
-    radius = 2.0 * max(spread, 1.0)
-    inside = False
-    while radius < 1e8:
+def _special_points(modes: LocalModes) -> Complex:
+    """Poles of K in the closed upper half-plane, and the ends of ranges of poles."""
+    points = [modes.fixed_poles]
+    for row in modes.moving_poles:
+        ends = [np.argmin(row.real), np.argmax(row.real), np.argmin(row.imag), np.argmax(row.imag)]
+        points.append(row[ends])
+    found = np.concatenate(points)
+    return np.unique(np.round(found.real + 1j * np.abs(found.imag), 14))
+
+
+def _reach(transfer: TransferMatrix, state: State, special: Complex) -> float:
+    """Half the side of a square around the centre outside which there is no support."""
+    angles = np.linspace(0.0, np.pi, 65)
+    centre = _centre(special)
+    radius = 1.1 * float(np.max(np.abs(special - centre), initial=0.0)) + 1e-3
+    while radius < FARTHEST:
         x, y = centre + radius * np.cos(angles), radius * np.abs(np.sin(angles)) + 1e-9
-        rho, _ = transfer.spectral_radius(x, y, state, tolerance=1e-3)
-        if np.all(rho < 1):
-            smaller = radius / 1.3
-            xs, ys = centre + smaller * np.cos(angles), smaller * np.abs(np.sin(angles)) + 1e-9
-            beyond = transfer.spectral_radius(xs, ys, state, tolerance=1e-3)[0]
-            if inside or np.any(beyond >= 1) or smaller < spread:
-                return 1.2 * radius
-            radius = smaller
-            if radius < 1e-6:
-                return 0.0
-        else:
-            inside = True
-            radius *= 1.3
-    return radius
+        if np.all(transfer.spectral_radius(x, y, state, tolerance=1e-3)[0] < 1):
+            return 1.1 * radius
+        radius *= 1.2
+    raise ConvergenceError(
+        "the transfer matrix stays above one at large λ, so that the spectrum has no boundary; "
+        "algebraic fields form an unstable loop"
+    )
 
 
-def _grid_lines(special: Array, reach: float) -> tuple[Array, Array]:
+def _centre(special: Complex) -> float:
+    return float(np.mean(special.real)) if len(special) else 0.0
+
+
+def _grid_lines(special: Complex, reach: float) -> tuple[Array, Array]:
     """Grid lines in x and in y ≥ 0, linear overall and geometric towards the special points."""
     graded = reach * np.geomspace(CLOSEST, 1.0, GRADED_POINTS)
-    centre = float(np.mean(special)) if len(special) else 0.0
+    centre = _centre(special)
     x = [np.linspace(centre - reach, centre + reach, LINEAR_POINTS)]
+    y = [np.linspace(0.0, reach, LINEAR_POINTS)[1:], graded]
     for p in special:
-        x += [p + graded, p - graded]
-    lines = np.unique(np.concatenate(x))
+        x += [p.real + graded, p.real - graded]
+        if p.imag > 0:
+            y += [p.imag + graded, p.imag - graded]
+    lines = _separated(np.concatenate(x), 0.1 * graded[0])
+    heights = _separated(np.concatenate(y), 0.1 * graded[0])
     lines = lines[np.abs(lines - centre) <= reach]
-    y = np.unique(np.concatenate([graded, np.linspace(0.0, reach, LINEAR_POINTS)[1:]]))
-    return lines, np.concatenate([[1e-3 * graded[0]], y])
+    heights = heights[(heights > 0) & (heights <= reach)]
+    return lines, np.concatenate([[1e-3 * graded[0]], heights[heights > 1e-2 * graded[0]]])
 
 
-def _with_crossings(special: Array, x: Array, level: Array) -> Array:
+def _separated(values: Array, gap: float) -> Array:
+    """Sorted values, without those that nearly coincide with the one before."""
+    ordered = np.unique(values)
+    return ordered[np.concatenate([[True], np.diff(ordered) > gap])]
+
+
+def _with_crossings(special: Complex, x: Array, level: Array) -> Complex:
     """The special points, and where the boundary crosses the real axis."""
     change = np.flatnonzero(level[:-1] * level[1:] < 0)
     crossing = 0.5 * (x[change] + x[change + 1])
     far = [c for c in crossing if np.all(np.abs(special - c) > 1e-3)]
-    return np.unique(np.concatenate([special, np.array(far, float)]))
+    return np.unique(np.concatenate([special, np.array(far, complex)]))
 
 
 def _excess(

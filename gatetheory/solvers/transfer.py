@@ -104,6 +104,8 @@ class TransferMatrix:
 
     def _averages(self, state: State) -> Evaluation:
         """The averages that λ does not enter, kept for the next call at the same state."""
+        if not self._fixed_names:
+            return Evaluation((), ())
         values = tuple(state[s] for s in self._given)
         if values not in self._known:
             if len(self._known) > KEPT:
@@ -158,7 +160,9 @@ class TransferMatrix:
         given = (state[s] for s in self._given)
         numbers = [float(v) for v in (*fixed.values, *given)]
         result = self._program(x, y, *numbers, tolerance=tolerance)
-        slopes = np.asarray(result.values[len(self.entries) :]).reshape(len(self.entries), m, -1)
+        slopes = np.asarray(result.values[len(self.entries) :]).reshape(
+            len(self.entries), m, x.size
+        )
         spread = np.einsum("emb,m->eb", np.abs(slopes), np.asarray(fixed.errors, float))
         for k, (i, j) in enumerate(self.entries):
             matrix[:, i, j] = result.values[k]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gatetheory import simulation
+import gatetheory.simulation as simulation
 from gatetheory.comparison import Comparison
 from gatetheory.pipeline import DOUBLE, fixed_point_programs
 from gatetheory.solvers.records import FixedPoint, FixedPoints

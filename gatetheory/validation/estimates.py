@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gatetheory import simulation
+import gatetheory.simulation as simulation
 from gatetheory.comparison import Comparison
 from gatetheory.solvers.records import Spectrum
 

@@ -10,7 +10,7 @@ import sympy
 from numpy.typing import NDArray
 from sympy import Symbol
 
-from gatetheory import simulation
+import gatetheory.simulation as simulation
 from gatetheory.comparison import Comparison
 from gatetheory.equations.shapes import SpectralCondition, StateLaw
 from gatetheory.errors import DerivationError, ParameterError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gatetheory import simulation
+import gatetheory.simulation as simulation
 from gatetheory.comparison import Comparison
 from gatetheory.pipeline import solve
 from gatetheory.solvers.records import FixedPoints

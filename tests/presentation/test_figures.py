@@ -89,5 +89,5 @@ def test_svg_stands_alone_and_is_reproducible(classical: Theory) -> None:
 
 
 def test_a_notebook_shows_a_figure(classical: Theory) -> None:
-    figure = plot_spectrum(solve(classical.spectrum))
-    assert figure._repr_svg_().startswith("<svg")  # type: ignore[attr-defined]
+    picture = plot_spectrum(solve(classical.spectrum))
+    assert getattr(picture, "_repr_svg_")().startswith("<svg")  # noqa: B009
