@@ -10,7 +10,7 @@ import numpy as np
 
 from gatetheory.codegen.charts import Chart, Line, Segment, Squeeze
 
-_RESOLVED = 1.2
+RESOLVED = 1.2
 """Singularities this far from the real axis need no squeeze."""
 
 
@@ -60,7 +60,7 @@ def line(features: Sequence[tuple[Any, Any]], scale: Scale = DOUBLE) -> Chart:
     for c, w in ordered:
         if not squeezes:
             depth = np.minimum(w / slope, np.pi / 2)
-            if np.min(depth) >= _RESOLVED:
+            if np.min(depth) >= RESOLVED:
                 continue
             origin = c
             squeezes.append(Squeeze(c / slope, np.sin(depth)))
@@ -124,7 +124,7 @@ def _squeeze(squeezes: list[Squeeze], s: Any) -> None:
     """Add the squeeze that moves a singularity at s to Im t = π/2, if it is nearer."""
     t = pulled_back(squeezes, np.where(np.abs(np.imag(s)) < np.pi / 2, s, np.nan))
     depth = np.abs(np.imag(t))
-    known = np.isfinite(t) & (depth < _RESOLVED)
+    known = np.isfinite(t) & (depth < RESOLVED)
     if np.any(known):
         p = np.where(known, np.real(t), 0.0)
         q = np.where(known, np.maximum(np.sin(depth), 1e-30), 1.0)

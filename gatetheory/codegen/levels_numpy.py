@@ -141,10 +141,10 @@ class Levels:
         inherited: Any = 0.0
         if self.j + 1 == self.stage.integrand.dimension:
             f, *rough = self.stage.kernel(*slots)
-            over = ~np.isfinite(f) & (np.abs(u) > FAR)
-            if over.any():  # overflow where the weight underflows
-                f = np.where(over, 0.0, f)
             size = np.abs(f)
+            if not np.isfinite(size.max()):  # overflow where the weight underflows?
+                over = ~np.isfinite(size) & (np.abs(u) > FAR)
+                f, size = np.where(over, 0.0, f), np.where(over, 0.0, size)
             if rough:
                 inherited = EPS * (size * np.nan_to_num(rough[0]) * np.abs(weight)).sum(axis=-1)
         else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 from sympy import Expr, Symbol
 
+from gatetheory.codegen.covariance_numpy import EPS
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import analyse
 from gatetheory.codegen.kernels import compile_kernel
@@ -67,31 +69,49 @@ class NumpyProgram:
                 for i in places:
                     if i >= first:
                         error = error + self._carried(quadrature, places, known, i,
-                                                      errors[i - first], average.value)  # fmt: skip
+                                                      errors[i - first])  # fmt: skip
                 known.append(_plain(average.value))
                 errors.append(error)
             results = self._arithmetic(*known)()
-            n = len(self.outputs)
-            size = shape or ()
-            value = np.stack([np.broadcast_to(_flat(r), (int(np.prod(size)),)) for r in results[:n]])
-            error = np.zeros_like(value)
-            for i in range(n):
-                row = results[n + i * len(errors) : n + (i + 1) * len(errors)]
-                for slope, e in zip(row, errors, strict=True):
-                    error[i] += _nothing_lost(np.abs(_flat(slope)), _flat(e))
-            error += 4 * np.finfo(float).eps * np.abs(value)
-            error = np.where(np.isfinite(value) & np.isfinite(error), error, np.inf)
-        return Evaluation(value.reshape(n, *size), error.reshape(n, *size))
+            if shape == () and all(isinstance(r, float | int) for r in results):
+                return self._of_numbers(results, errors)
+            return self._of_arrays(results, errors, shape)
+
+    def _of_numbers(self, results: Sequence[float], errors: Sequence[Any]) -> Evaluation:
+        n, m = len(self.outputs), len(errors)
+        noise = [float(e) for e in errors]
+        values = np.array(results[:n], dtype=float)
+        total = np.empty(n)
+        for i, value in enumerate(results[:n]):
+            slopes = results[n + i * m : n + (i + 1) * m]
+            e = 4 * EPS * abs(value)
+            e += sum(abs(s) * x for s, x in zip(slopes, noise, strict=True) if s and x)
+            total[i] = e if isfinite(value) and isfinite(e) else inf
+        return Evaluation(values, total)
+
+    def _of_arrays(
+        self, results: Sequence[Any], errors: Sequence[Any], shape: tuple[int, ...]
+    ) -> Evaluation:
+        n, m, size = len(self.outputs), len(errors), (int(np.prod(shape)),)
+        value = np.stack([np.broadcast_to(_flat(r), size) for r in results[:n]])
+        error = 4 * EPS * np.abs(value)
+        for i in range(n):
+            slopes = results[n + i * m : n + (i + 1) * m]
+            for slope, e in zip(slopes, errors, strict=True):
+                error[i] += _nothing_lost(np.abs(_flat(slope)), _flat(e))
+        error = np.where(np.isfinite(value) & np.isfinite(error), error, np.inf)
+        return Evaluation(value.reshape(n, *shape), error.reshape(n, *shape))
 
     def _carried(
         self, quadrature: NumpyQuadrature, places: list[int], known: list[Any], i: int,
-        error: Any, value: Any,
+        error: Any,
     ) -> Any:  # fmt: skip
         """How the error of an earlier average changes this one."""
         shift = np.maximum(_flat(error), 1e-7 * np.abs(_flat(known[i])))
         shift = np.where(np.isfinite(shift), shift, 0.0)
         moved = [known[k] if k != i else _plain(known[k] + _like(known[k], shift)) for k in places]
-        change = np.abs(quadrature(moved, 1e-9).value - value)
+        here = quadrature.rough([known[k] for k in places])
+        change = np.abs(quadrature.rough(moved) - here)
         return _nothing_lost(change / np.where(shift > 0, shift, 1.0), error)
 
 

@@ -21,6 +21,7 @@ from gatetheory.codegen.integrand import Curve, Integrand
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.levels_numpy import Average, Levels
 from gatetheory.codegen.residues_numpy import Residues
+from gatetheory.codegen.scalar_numpy import ScalarAverage
 from gatetheory.codegen.stage_numpy import Stage
 
 _HALVINGS = 6
@@ -57,6 +58,9 @@ class NumpyQuadrature:
             [(c, compile_kernel([c.expression], symbols, outer, DOUBLES)) for c in curves]
             for curves in (integrand.curves, pinched)
         )
+        self._scalar: ScalarAverage | None = None
+        if ScalarAverage.applies(integrand):
+            self._scalar = ScalarAverage(integrand, self._setup, self._prepare)
         self.contours: Contours | None = None
         if integrand.pinches and n == 1 and integrand.is_analytic:
             self.contours = Contours(
@@ -67,6 +71,10 @@ class NumpyQuadrature:
         """Average at given values of the outer symbols: numbers, or arrays of one common length."""
         size = next((v.shape[0] for v in values if isinstance(v, np.ndarray)), None)
         rows = _ROWS_OF_LAMBDA if self.dimension == 1 else _ROWS_OF_PAIRS
+        if size is None and self._scalar is not None:
+            quick = self._scalar(values, tolerance)
+            if quick is not None:
+                return quick
         if size is None or size <= rows:
             return self._average(values, tolerance)
         parts = []
@@ -164,6 +172,13 @@ class NumpyQuadrature:
         if np.ndim(average.value) == 0:
             average.error = average.error.reshape(())
         return average
+
+    def rough(self, values: Sequence[Any]) -> Any:
+        """A cheap value, good to many digits but not checked: for derivatives of error estimates."""
+        if self.contours is not None:
+            return self(values, 1e-9).value
+        stage, _ = self.stage(values)
+        return np.real(Levels(stage, 0, stage.bases).fine.value)
 
     # ---- for other arithmetics ---------------------------------------------------------------
 

@@ -151,6 +151,7 @@ class MatrixMoments:
         equations: The equations as people read them.
         moments: (1/N)⟨Tr (D Dᵀ)^k⟩ for k = 1, 2, …
         trace: (1/N)⟨Tr D⟩.
+        time_constants: Time constants of the fields, none of which may be zero.
         law: The state the averages are taken over.
         parameters: Symbols that stand for parameters.
         definitions: Definition of every nonlinearity.
@@ -161,6 +162,7 @@ class MatrixMoments:
     equations: EquationSet
     moments: tuple[Expr, ...]
     trace: Expr
+    time_constants: tuple[Expr, ...]
     law: StateLaw
     parameters: tuple[Symbol, ...]
     definitions: Mapping[str, Lambda] = field(hash=False)

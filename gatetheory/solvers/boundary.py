@@ -164,7 +164,7 @@ def _excess(
     """Logarithm of ρ, cut off at ±50 so that it can be interpolated."""
     rho, _ = transfer.spectral_radius(x, y, state, tolerance=tolerance)
     rho = np.where(np.isfinite(rho), rho, np.exp(50))
-    return np.clip(np.log(np.maximum(rho, 1e-300)), -50, 50)
+    return np.asarray(np.clip(np.log(np.maximum(rho, 1e-300)), -50, 50))
 
 
 def _polish(

@@ -17,6 +17,7 @@ from gatetheory.functions import instantiate
 
 Array = NDArray[np.float64]
 
+TINY = 1e-290
 UNBOUNDED = 1e12  # end of the search when no bound on the signal is known
 
 
@@ -144,6 +145,7 @@ def as_root(problem: CoreProblem, trial: Trial, *, multiple: bool = False) -> Ro
         errors = errors + np.abs(trial.slopes) @ spread
         errors[index] = spread
     unknown |= {u: float(v) for u, v in zip(problem.core, core, strict=True)}
+    errors = np.where(errors < TINY, 0.0, errors)  # noise of averages that vanish exactly
     return Root(
         values=unknown,
         errors={u: float(e) for u, e in zip(names, errors, strict=True)},

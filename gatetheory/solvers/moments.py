@@ -9,6 +9,7 @@ from sympy import Expr, Symbol
 
 from gatetheory.codegen.program import Backend
 from gatetheory.equations.shapes import MatrixMoments
+from gatetheory.errors import DerivationError
 from gatetheory.functions import instantiate
 from gatetheory.solvers.records import Moments, Provenance, Status, by_name
 
@@ -36,8 +37,17 @@ def solve_moments(
         parameters: Exact values.
         order_parameters: Values of the law's unknowns.
         digits: Digits asked for.
+
+    Raises:
+        DerivationError: If a time constant is zero, so that the Jacobian is infinite.
     """
     problem = programs.problem
+    for zero in problem.time_constants:
+        if zero.xreplace(dict(parameters)) == 0:
+            raise DerivationError(
+                f"moments of the Jacobian need dynamics for every field, but {zero} = 0 makes one "
+                "algebraic; give it a time constant"
+            )
     values = [order_parameters[u] for u in problem.law.unknowns]
     result = programs.program(*values, *(parameters[p] for p in problem.parameters))
     numbers, errors = list(result.values), list(result.errors)

@@ -71,6 +71,7 @@ def derive_moments(
         equations=EquationSet("moments", _equations(model, moments, trace, state)),
         moments=moments,
         trace=trace,
+        time_constants=parts.mass,
         law=law,
         parameters=tuple(model.symbols.values()),
         definitions=model.definitions,

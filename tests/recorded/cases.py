@@ -7,7 +7,7 @@ inputs and unequal variances make every term of every equation non-zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sympy import Expr, Function, Lambda, Rational, Symbol, symbols, tanh
@@ -72,6 +72,12 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "beta_r": "-0.2",
     },
     "paired": {},
+    # Slow gates: none of the moments' terms dominates.
+    "gated, slow": {
+        "g_h": "1.1", "alpha_z": "2", "alpha_r": "4", "beta_h": "0.4", "beta_z": "-1",
+        "beta_r": "-0.3", "tau_z": "1.5", "tau_r": "1.3",
+    },
+    "paired, slow": {"gain": "1.1", "tau_a": "1.5", "tau_u": "1.2"},
 }  # fmt: skip
 
 
@@ -87,6 +93,7 @@ class Case:
         unknowns: The order parameters of the engine's law at this state.
         spectral: Places λ outside the spectrum where the response is recorded.
         means: Means of variables that are not centred.
+        variant: Name of another set of parameters, recorded for its moments alone.
     """
 
     model: str
@@ -96,16 +103,17 @@ class Case:
     unknowns: dict[str, float]
     spectral: tuple[complex, ...]
     means: dict[str, float] = field(default_factory=dict)
+    variant: str = ""
 
     @property
     def name(self) -> str:
         """Key of the case."""
-        return f"{self.model}, {self.state}"
+        return f"{self.model}, {self.state}" + (f", {self.variant}" if self.variant else "")
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
-        return PARAMETERS[self.model]
+        return PARAMETERS[f"{self.model}, {self.variant}" if self.variant else self.model]
 
 
 _h, _d, _eta_h, _eta_x, _u, _I = symbols("h d_h eta_h eta_x u I", real=True)
@@ -173,6 +181,9 @@ CASES = [
         {"Delta_x": 0.5, "Delta_u": 0.6, "Delta_eta_x": 0.8},
         (0.25 + 0.3j, 0.8 + 0j, -0.1 + 1.5j),
     ),
+]
+CASES += [
+    replace(c, spectral=(), variant="slow") for c in CASES if f"{c.model}, slow" in PARAMETERS
 ]
 
 # Correlation of a field's values at two times, for the covariance of the local fields.

@@ -96,8 +96,10 @@ def moment(units: Units, k: int) -> float:
                     kind = {p: a for pair, a in zip(pairs, kinds, strict=True) for p in pair}
                     value = float(np.prod(units.variances[list(kinds)]))
                     for face in _faces(2 * k, pairs):
-                        key = (2 * k, face, tuple(kind.get(p % (2 * k)) for c in face
-                                                  for p in (c - 1, c)))  # fmt: skip
+                        # What a corner contributes depends on its parity and its neighbours.
+                        key = tuple(
+                            (c % 2, kind.get((c - 1) % (2 * k)), kind.get(c)) for c in face
+                        )
                         if key not in faces:
                             faces[key] = _face_average(units, 2 * k, face, kind)
                         value *= faces[key]

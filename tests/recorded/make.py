@@ -1,6 +1,6 @@
 """Simulate what tests/test_every_term.py compares with. Run from anywhere: python tests/recorded/make.py.
 
-Writes simulations.json beside this file; takes about five minutes on one core. Nothing here knows the theory:
+Writes simulations.json beside this file; takes about four minutes on one core. Nothing here knows the theory:
 states follow the hand-written laws of cases.py, everything else is measured on finite networks.
 
 States are drawn by scrambled Sobol points: averages over units then fluctuate as little as those
@@ -28,6 +28,7 @@ from gatetheory.simulation.lowering import define
 
 HERE = Path(__file__).parent
 SIZES = {64: 48, 128: 32, 256: 20}  # units: networks
+MOMENT_SIZES = {128: 40, 256: 32, 512: 20}
 COVARIANCE_UNITS, COVARIANCE_NETWORKS = 1024, 40
 CLOSURE_UNITS, CLOSURE_STEPS = 20_000, 40
 
@@ -74,7 +75,7 @@ def jacobians(case: Any, model: Any) -> dict[str, Any]:
     samples: dict[str, dict[int, list[float]]] = {}
     names = [c.name for c in model.couplings]
     moments = not any(f.is_algebraic for f in model.fields)
-    for units, networks in SIZES.items():
+    for units, networks in (SIZES if case.spectral else MOMENT_SIZES).items():
         for seed in range(networks):
             network = simulation.draw_network(
                 model, case.parameters, units, np.random.default_rng([units, seed, 1])
@@ -149,7 +150,7 @@ def main() -> None:
         start = time.perf_counter()
         model = models[case.model]
         record["jacobians"][case.name] = jacobians(case, model)
-        if {f.name for f in model.fields} <= set(case.variances):
+        if case.spectral and {f.name for f in model.fields} <= set(case.variances):
             record["covariances"][case.name] = covariances(case, model, cases["CORRELATION"])
         print(f"{case.name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     text = json.dumps(record, indent=0)
