@@ -15,8 +15,9 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
+    assert isinstance(notebook, nbformat.NotebookNode)
     return notebook
 
 
@@ -52,8 +53,8 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     # Not for the kernel's own machinery, which warns as it starts and stops.
     strict = "import warnings\nwarnings.simplefilter('error')"
     lenient = "warnings.simplefilter('default')"
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(strict))
-    notebook.cells.append(nbformat.v4.new_code_cell(lenient))
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(strict))  # type: ignore[no-untyped-call]
+    notebook.cells.append(nbformat.v4.new_code_cell(lenient))  # type: ignore[no-untyped-call]
     client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]

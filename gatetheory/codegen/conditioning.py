@@ -25,26 +25,45 @@ def phases(expression: Expr, slots: Iterable[Symbol], smooth: tuple[type, ...]) 
         slots: Its slots.
         smooth: Functions known not to oscillate.
     """
-    mine = set(slots)
 
-    def walk(e: Expr) -> dict[Expr, int]:
-        if not e.args or not e.free_symbols & mine:
-            return {}
-        inside = [walk(a) for a in e.args]
-        if e.is_Add:
-            return _merged(inside, max)
-        if e.is_Mul:
-            return _merged(inside, lambda a, b: a + b)
-        if e.is_Pow and e.exp.is_Integer and e.exp > 0:
-            return {k: int(n * e.exp) for k, n in inside[0].items()}
-        found = {k: _UNKNOWN * n for k, n in _merged(inside, max).items()}
-        if isinstance(e, sympy.Function) and (
-            isinstance(e, _PERIODIC) or not isinstance(e, smooth)
-        ):
-            found |= {a: 1 for a in e.args if a.free_symbols & mine}
-        return found
+    def own(e: Expr) -> dict[Expr, int]:
+        oscillates = isinstance(e, _PERIODIC) or not isinstance(e, smooth)
+        return {a: 1 for a in e.args if a.free_symbols & set(slots)} if oscillates else {}
 
-    return walk(expression)
+    return _degrees(expression, set(slots), own)
+
+
+def pole_order(expression: Expr, slots: Iterable[Symbol], singular: tuple[type, ...]) -> int:
+    """Highest order of a pole, if all singular functions have poles at the same place.
+
+    Args:
+        expression: An integrand in terms of slots.
+        slots: Its slots.
+        singular: Functions with simple poles.
+    """
+    def own(e: Expr) -> dict[Expr, int]:
+        return {S.One: 1} if isinstance(e, singular) else {}
+
+    return _degrees(expression, set(slots), own).get(S.One, 1)
+
+
+def _degrees(
+    e: Expr, mine: set[Symbol], own: Callable[[Expr], dict[Expr, int]]
+) -> dict[Expr, int]:
+    """Degrees of an expression in certain features of functions: they add up in products."""
+    if not e.args or not e.free_symbols & mine:
+        return {}
+    inside = [_degrees(a, mine, own) for a in e.args]
+    if e.is_Add:
+        return _merged(inside, max)
+    if e.is_Mul:
+        return _merged(inside, lambda a, b: a + b)
+    if e.is_Pow and e.exp.is_Integer and e.exp > 0:
+        return {k: int(n * e.exp) for k, n in inside[0].items()}
+    found = {k: _UNKNOWN * n for k, n in _merged(inside, max).items()}
+    if isinstance(e, sympy.Function):
+        found |= own(e)
+    return found
 
 
 def _merged(

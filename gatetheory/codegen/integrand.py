@@ -19,7 +19,7 @@ from math import pi
 import sympy
 from sympy import Dummy, Expr, ImmutableDenseMatrix, S, Symbol
 
-from gatetheory.codegen.conditioning import amplification, phases
+from gatetheory.codegen.conditioning import amplification, phases, pole_order
 from gatetheory.codegen.lowering import Quadrature
 from gatetheory.codegen.pinches import Pinch, find_pinches
 from gatetheory.codegen.rewriting import logcosh, softplus, stable
@@ -88,6 +88,7 @@ class Integrand:
         curves: Singularities that the slots do not show.
         pinches: Pairs of poles that may pinch the axis.
         phases: Arguments of oscillating functions, with the highest harmonic.
+        order: Highest order of a pole.
         amplification: Rounding of F in units of the last place, beyond that of its factors.
         covariance: Covariance of the integration variables.
         outer: Symbols that are given, in a fixed order.
@@ -98,6 +99,7 @@ class Integrand:
     curves: tuple[Curve, ...]
     pinches: tuple[Pinch, ...]
     phases: tuple[tuple[Expr, int], ...]
+    order: int
     amplification: Expr
     covariance: ImmutableDenseMatrix
     outer: tuple[Symbol, ...]
@@ -136,6 +138,7 @@ def analyse(quadrature: Quadrature) -> Integrand:
         tuple(c for c in finder.curves if c.expression not in pinched),
         pinches,
         tuple(phases(expression, symbols, smooth).items()),
+        pole_order(expression, symbols, tuple(_REACH)),
         amplification(expression, symbols, pinched),
         quadrature.covariance,
         tuple(outer),

@@ -13,16 +13,24 @@ from gatetheory.codegen.charts import Chart
 from gatetheory.codegen.covariance_numpy import EPS, total
 from gatetheory.codegen.stage_numpy import Stage
 
-STEP = 0.22
-"""First step in t: the trapezoidal rule is then good to 1e-15 when all poles are resolved."""
+TINY = float(np.finfo(float).tiny)
 NEGLIGIBLE = 1e-19
 """Terms this small, relative to ⟨|f|⟩, are left out when the step is halved."""
 FAR = 12.0
 """An integrand may overflow at |u| beyond this, if terms have become negligible before."""
 _GAUSSIAN_BAND = 8.6
+_TRIAL = 1e-7
 _MOST_HALVINGS = 14
 _NODES_AT_ONCE = 400_000
 _INNER_HALVINGS = 3
+
+
+def first_step(order: int) -> float:
+    """Step in t at which the trapezoidal rule is good to 1e-14 when all poles are resolved.
+
+    The error is about (2π/h)^{m-1}/(m-1)! exp(-π²/h) for poles of order m.
+    """
+    return float(np.pi**2 / (44.9 + 3.9 * min(max(order - 2, 0), 10)))
 
 
 @dataclass
@@ -72,9 +80,11 @@ class Levels:
         self, stage: Stage, j: int, bases: Sequence[Any], importance: Any = None, depth: float = 0.0
     ) -> None:
         self.stage, self.j, self.bases, self.importance = stage, j, bases, importance
-        self.first = self.step = STEP / 2 ** _halvings_for(stage.frequency(j, bases))
+        step = first_step(stage.integrand.order)
+        self.first = self.step = step / 2 ** _halvings_for(stage.frequency(j, bases), step)
         self.depth = depth
         self._change: Any = None
+        self._slot_noise: Any = None
         self.charts = stage.charts(j, bases)
         self.windows = [
             (int(np.floor(c.low / self.first)), int(np.ceil(c.high / self.first))) for c in self.charts
@@ -114,10 +124,51 @@ class Levels:
         self.step /= 2
         self.fine = fine = coarse.interlaced(_sum(sums)) if sums else coarse
         change = np.abs(fine.value - coarse.value)
-        error = self._remaining(change) + fine.inherited + self.cut
-        error = error + EPS * (8 * fine.magnitude + fine.spread) + np.finfo(float).tiny
+        error = 2 * self._remaining(change) + fine.inherited + self.cut
+        error = error + EPS * (16 * fine.magnitude + fine.spread + self._shifted(fine)) + TINY
         good = np.isfinite(fine.value) & np.isfinite(error)
         return Average(np.real(fine.value), np.where(good, error, np.inf), fine.magnitude)
+
+    def _shifted(self, s: Sum) -> Any:
+        """Rounding of slots au + b, in units of the last place.
+
+        A slot that is off by ε|b| changes the average by no more than 2mε|b|⟨|f|⟩, m the order of poles.
+        Where that is a gross bound (sharp transitions): a transition moved by ε|b/a| with all there is
+        changes it by that times ⟨|u f|⟩; one of several is moved for a trial.
+        """
+        if self.j or self._slot_noise is not None:
+            return 0.0 if self.j else self._slot_noise
+        slots = self.stage.integrand.slots
+        spread = np.sqrt(s.spread * s.magnitude)
+        noises = []
+        for k, slot in enumerate(slots):
+            slope = self.stage.slope(k, 0)
+            if slot.reach == np.inf and not slot.kinked:
+                continue
+            place = np.where(slope == 0, np.inf, np.abs(self.bases[k] / slope))
+            gross = 2.0 * self.stage.integrand.order * np.abs(self.bases[k]) * s.magnitude
+            if slot.kinked:
+                noises.append(np.where(place < DOUBLE.reach, place, 0.0) * spread)
+            elif len(slots) == 1:
+                noises.append(np.minimum(place * spread, gross))
+            elif np.all(gross <= 32 * s.magnitude):
+                noises.append(gross)
+            else:
+                noises.append(np.minimum(self._on_trial(k, s), gross))
+        self._slot_noise = total(noises)
+        return self._slot_noise
+
+    def _on_trial(self, k: int, s: Sum) -> Any:
+        """|∂⟨f⟩/∂ log b_k|, by a difference."""
+        kept, step = self.bases, self.step
+        self.bases = [b * (1 + _TRIAL) if i == k else b for i, b in enumerate(kept)]
+        self.step = self.first
+        sums = [
+            self._sweep(chart, self.first * np.arange(low, high + 1))[0]
+            for chart, (low, high) in zip(self.charts, self.windows, strict=True)
+        ]
+        self.bases, self.step = kept, step
+        return np.abs(_sum(sums).value - s.value) / _TRIAL
 
     def _remaining(self, change: Any) -> Any:
         """What the next halving would change, by extrapolation of the last two.
@@ -139,14 +190,13 @@ class Levels:
         weight = (self.step / np.sqrt(2 * np.pi)) * rate * np.exp(-0.5 * square)
         slots = self.stage.moved(self.j, self.bases, origin, offset)
         inherited: Any = 0.0
+        rough: list[Any] = []
         if self.j + 1 == self.stage.integrand.dimension:
             f, *rough = self.stage.kernel(*slots)
             size = np.abs(f)
             if not np.isfinite(size.max()):  # overflow where the weight underflows?
                 over = ~np.isfinite(size) & (np.abs(u) > FAR)
                 f, size = np.where(over, 0.0, f), np.where(over, 0.0, size)
-            if rough:
-                inherited = EPS * (size * np.nan_to_num(rough[0]) * np.abs(weight)).sum(axis=-1)
         else:
             importance = weight if self.importance is None else weight * trailing(self.importance)
             inner = _in_chunks(self.stage, self.j + 1, slots, importance)
@@ -157,6 +207,8 @@ class Levels:
             square = np.abs(square)
         else:
             terms = size * weight
+        if rough:
+            inherited = EPS * (terms * np.nan_to_num(rough[0])).sum(axis=-1)
         values = (f * weight).sum(axis=-1), terms.sum(axis=-1), (terms * square).sum(axis=-1)
         return Sum(*values, inherited), terms
 
@@ -192,9 +244,9 @@ def _inner(stage: Stage, j: int, bases: Sequence[Any], importance: Any) -> Avera
     return average
 
 
-def _halvings_for(frequency: float) -> int:
+def _halvings_for(frequency: float, step: float) -> int:
     """Halvings of the first step that resolve an oscillation under the Gaussian."""
-    needed = (frequency + _GAUSSIAN_BAND) * STEP * DOUBLE.slope / (2 * np.pi)
+    needed = (frequency + _GAUSSIAN_BAND) * step * DOUBLE.slope / (2 * np.pi)
     return min(max(0, int(np.ceil(np.log2(needed)))), _MOST_HALVINGS) if needed > 1 else 0
 
 

@@ -8,6 +8,7 @@ several transitions, no convergence at the first halving) is left to the general
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import asinh, inf, isfinite, pi, sin, sinh, sqrt
 from typing import Any
 
@@ -17,15 +18,18 @@ from gatetheory.codegen.charting_numpy import DOUBLE, RESOLVED
 from gatetheory.codegen.covariance_numpy import EPS
 from gatetheory.codegen.integrand import Integrand
 from gatetheory.codegen.kernels import Prepare
-from gatetheory.codegen.levels_numpy import NEGLIGIBLE, STEP, Average
+from gatetheory.codegen.levels_numpy import NEGLIGIBLE, TINY, Average, first_step
 
 _BULK = 9.5
 """Interlaced nodes are taken for |u| up to this: the weight beyond is below 1e-20."""
-_HALF = 240
-_COARSE = STEP * np.arange(-_HALF, _HALF + 1)
-_BETWEEN = _COARSE[:-1] + STEP / 2
-_TABLES = [(np.sinh(t), np.cosh(t), t) for t in (_COARSE, _BETWEEN)]
-_TINY = float(np.finfo(float).tiny)
+_HALF = 300
+
+
+@lru_cache
+def _tables(step: float) -> list[tuple[Any, Any]]:
+    """(sinh, cosh) at coarse nodes and between them."""
+    coarse = step * np.arange(-_HALF, _HALF + 1)
+    return [(np.sinh(t), np.cosh(t)) for t in (coarse, coarse[:-1] + step / 2)]
 
 
 class ScalarAverage:
@@ -40,6 +44,9 @@ class ScalarAverage:
     def __init__(self, integrand: Integrand, setup: Prepare, prepare: Prepare) -> None:
         self._setup, self._prepare = setup, prepare
         self._reaches = [s.reach for s in integrand.slots]
+        self._order = integrand.order
+        self._step = first_step(integrand.order)
+        self._tables = _tables(self._step)
 
     @staticmethod
     def applies(integrand: Integrand) -> bool:
@@ -72,11 +79,12 @@ class ScalarAverage:
         q = sin(depth) if depth < RESOLVED else 1.0
         reach, bulk = DOUBLE.reach, _BULK
         nodes = []
-        for (table_sinh, table_cosh, _), (left, right) in zip(
-            _TABLES, ((-reach, reach), (-bulk, bulk)), strict=True
+        step = self._step
+        for (table_sinh, table_cosh), (left, right) in zip(
+            self._tables, ((-reach, reach), (-bulk, bulk)), strict=True
         ):
-            low = int(asinh(sinh((left - centre) / length) / q) / STEP) + _HALF - 1
-            high = int(asinh(sinh((right - centre) / length) / q) / STEP) + _HALF + 2
+            low = int(asinh(sinh((left - centre) / length) / q) / step) + _HALF - 1
+            high = int(asinh(sinh((right - centre) / length) / q) / step) + _HALF + 2
             if low < 0 or high > 2 * _HALF:
                 return None
             nodes.append((table_sinh[low:high], table_cosh[low:high]))
@@ -87,7 +95,7 @@ class ScalarAverage:
         u = offset + centre
         square = u * u
         weight = np.concatenate((cosh_0, cosh_1)) * np.exp(-0.5 * square)
-        weight *= (STEP * length * q / sqrt(2 * pi)) / np.sqrt(a * a + 1.0)
+        weight *= (step * length * q / sqrt(2 * pi)) / np.sqrt(a * a + 1.0)
         slots = [s * offset + (b + s * centre) for s, b in zip(slopes, bases, strict=True)]
         (f,) = self._prepare(*values)(*slots)
         terms = f * weight
@@ -99,7 +107,17 @@ class ScalarAverage:
         outside = np.abs(u[:count]) > bulk
         if float((sizes[:count] * outside).max()) > NEGLIGIBLE * magnitude:
             return None
-        error = abs(between - coarse) / 2 + EPS * (8 * magnitude + float(sizes @ square) / 2)
+        spread = float(sizes @ square) / 2
+        noise = 0.0
+        for a, b, r in zip(slopes, bases, self._reaches, strict=True):
+            if r < inf and a and b:
+                gross = abs(b) * 2 * self._order * magnitude
+                if len(slopes) == 1:
+                    gross = min(gross, abs(b / a) * sqrt(spread * magnitude))
+                elif gross > 32 * magnitude:
+                    return None
+                noise += gross
+        error = abs(between - coarse) + EPS * (16 * magnitude + spread + noise)
         if error > tolerance * magnitude:
             return None
-        return Average(np.float64((coarse + between) / 2), np.float64(error + _TINY), magnitude)
+        return Average(np.float64((coarse + between) / 2), np.float64(error + TINY), magnitude)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import sympy
+from scipy.special import ndtri
 from sympy import Expr
 
 from gatetheory.errors import ParameterError
@@ -28,6 +29,8 @@ def synthetic_state(
     variances: Mapping[str, Any],
     relations: Mapping[str, Expr] = _NOTHING,
     seed: Seed = 0,
+    *,
+    stratified: bool = False,
 ) -> UnitState:
     """Draw a state independent of the network's matrices.
 
@@ -43,6 +46,8 @@ def synthetic_state(
         relations: Expressions, in these variables, for further fields and local fields; symbols
             are matched by name. Local fields that the Jacobian does not contain may be left out.
         seed: Seed of the draw.
+        stratified: Draw one unit from each of N equally likely intervals (Latin hypercube), so that
+            averages over units fluctuate much less than N^(-1/2).
 
     Raises:
         ParameterError: For a negative variance, a name that is set twice or unknown, or a field
@@ -56,7 +61,7 @@ def synthetic_state(
         value = float(variance)
         if not (math.isfinite(value) and value >= 0):
             raise ParameterError(f"variance of {name} must be at least 0, got {variance!r}")
-        drawn[name] = math.sqrt(value) * rng.standard_normal(network.units)
+        drawn[name] = math.sqrt(value) * _standard_normal(rng, network.units, stratified)
     known = dict(drawn)
     for name, relation in relations.items():
         if name not in (*fields, *local):
@@ -76,6 +81,13 @@ def synthetic_state(
         local_fields=np.array([known.get(name, unknown) for name in local]),
         inputs=network.inputs(),
     )
+
+
+def _standard_normal(rng: np.random.Generator, units: int, stratified: bool) -> Array:
+    if not stratified:
+        return rng.standard_normal(units)
+    strata = (rng.permutation(units) + rng.random(units)) / units
+    return np.asarray(ndtri(np.clip(strata, 1e-300, 1 - 1e-16)), dtype=np.float64)
 
 
 def _evaluate(relation: Expr, drawn: Mapping[str, Array], network: Network) -> Array:

@@ -9,6 +9,7 @@ its slope. Newton's method with the slope from Price's theorem does the rest.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ SMALLEST = 1e-20  # of the physical range
 NODES = 12
 FLAT = 1e-8  # relative curvature on the grid below which a dip is rounding noise
 NEARLY_TANGENT = 1e-4
+LOUD = 4.0  # a mismatch counts as non-zero beyond this many error estimates
 TANGENT = 1e-14  # relative mismatch below which an extremum counts as a double solution
 NEWTON_STEPS = 20
 
@@ -43,12 +45,12 @@ def search_line(problem: CoreProblem, values: list[float], end: float) -> Roots:
     name = problem.core[0]
     low, high = float(np.log(SMALLEST * min(end, 1.0))), float(np.log(end)) + 1e-9
     grid = np.linspace(low, high, int(np.ceil((high - low) / GRID_SPACING)) + 1)
-    origin, height = line.scan(grid)
+    origin, height, noise = line.scan(grid)
+    first = int(np.argmax(np.abs(height) > noise)) if origin == 0 else 0
+    grid, height = grid[first:], height[first:]
     simple, double = line.zeros(grid, height)
     roots = [_polished(problem, float(np.exp(s)), values) for s in simple]
-    roots += [
-        as_root(problem, evaluate(problem, np.exp([s]), values), multiple=True) for s in double
-    ]
+    roots += [_double(problem, float(np.exp(s)), values) for s in double]
     reach = f"{name} from {np.exp(low):.1e} to {end:.3g}"
     complete = end < UNBOUNDED
     if not complete:
@@ -57,7 +59,10 @@ def search_line(problem: CoreProblem, values: list[float], end: float) -> Roots:
         reach += " and zero"
         rest = at_zero(problem, values)
         roots.append(as_root(problem, rest))
-        if height[0] * (rest.slopes[problem.problem.unknowns.index(name), 0] - 1) < 0:
+        if first:
+            reach += f"; below {np.exp(grid[0]):.1e}, doubles cannot tell solutions from zero"
+            complete = False
+        elif height[0] * (rest.slopes[problem.problem.unknowns.index(name), 0] - 1) < 0:
             reach += "; a solution closer to zero than this exists as well"
             complete = False
     roots.sort(key=lambda r: float(r.values[name]))  # type: ignore[arg-type]
@@ -70,11 +75,13 @@ class _Line:
     def __init__(self, problem: CoreProblem, values: list[float]) -> None:
         self.problem, self.values = problem, values
 
-    def scan(self, grid: Array) -> tuple[float, Array]:
-        """G at u = 0, and the mismatch on a grid of s."""
+    def scan(self, grid: Array) -> tuple[float, Array, Array]:
+        """G at u = 0, and on a grid of s the mismatch and what may be rounding of it."""
         u = np.concatenate([[0.0], np.exp(grid)])
-        g = np.asarray(self.problem.map(u, *self.values).values[0])
-        return float(g[0]), (g[1:] - u[1:]) / (g[1:] + u[1:])
+        result = self.problem.map(u, *self.values)
+        g, total = np.asarray(result.values[0]), np.asarray(result.values[0][1:]) + u[1:]
+        noise = LOUD * np.asarray(result.errors[0][1:]) / total
+        return float(g[0]), (g[1:] - u[1:]) / total, noise
 
     def height(self, s: Array) -> Array:
         """The mismatch."""
@@ -155,6 +162,8 @@ def _polished(problem: CoreProblem, start: float, values: list[float]) -> Root:
     index = problem.problem.unknowns.index(problem.core[0])
     trial = evaluate(problem, np.array([u]), values)
     for _ in range(NEWTON_STEPS):
+        if trial.slopes[index, 0] == 1:
+            break
         step = (trial.images[index] - u) / (1 - trial.slopes[index, 0])
         if not 4e-16 * u < abs(step) < 0.1 * u:
             break
@@ -163,3 +172,19 @@ def _polished(problem: CoreProblem, start: float, values: list[float]) -> Root:
         if abs(step) < 1e-8 * u:
             break  # quadratic convergence: the next step would be below rounding
     return as_root(problem, trial)
+
+
+def _double(problem: CoreProblem, u: float, values: list[float]) -> Root:
+    """A double solution; G − u stays below its own error as far as the curvature of G lets it."""
+    index = problem.problem.unknowns.index(problem.core[0])
+    trial = evaluate(problem, np.array([u]), values)
+    root = as_root(problem, trial, multiple=True)
+    step = 1e-4 * u
+    after, before = (
+        evaluate(problem, np.array([u + d]), values).slopes[index, 0] for d in (step, -step)
+    )
+    noise = float(trial.errors[index]) + float(abs(trial.images[index] - u)) + 2e-16 * u
+    width = float(np.sqrt(2 * noise * 2 * step / abs(after - before)))
+    names = problem.problem.unknowns
+    errors = {x: float(abs(g)) * width for x, g in zip(names, trial.slopes[:, 0], strict=True)}
+    return replace(root, errors=errors | {problem.core[0]: width})

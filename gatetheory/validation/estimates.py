@@ -14,9 +14,20 @@ PINCHED = 1e-3  # an abscissa below this is compared on a logarithmic scale
 
 
 def limit(by_size: Mapping[int, list[float]]) -> tuple[float, float]:
-    """Mean and standard error, extrapolated in 1/N where there are several sizes."""
-    estimates = {n: simulation.estimate(s) for n, s in by_size.items() if len(s) > 1}
-    if len(estimates) > 1 and all(e.stderr > 0 for e in estimates.values()):
+    """Mean and standard error, extrapolated in 1/N where there are several sizes.
+
+    A variance from a few networks is itself uncertain, and weights made from it are biased. The
+    variances are therefore pooled over sizes, as if they fell like 1/N, and the larger of the
+    pooled and the own one is used.
+    """
+    samples = {n: np.array(s) for n, s in by_size.items() if len(s) > 1}
+    pooled = float(np.mean([n * s.var(ddof=1) for n, s in samples.items()]))
+    estimates = {}
+    for n, s in samples.items():
+        variance = max(pooled / n, float(s.var(ddof=1)))
+        stderr = float(np.sqrt(variance / len(s)))
+        estimates[n] = simulation.Estimate(float(s.mean()), stderr, tuple(s))
+    if len(estimates) > 1 and pooled > 0:
         line = simulation.extrapolate(estimates)
         return line.value, line.stderr
     last = estimates[max(estimates)]
@@ -55,13 +66,16 @@ def scatter_row(
             float(positive.std(ddof=1)),
             where,
         )
-    means = [float(np.mean(by_size[n])) for n in sizes]
-    value = means[-1]
+    samples = [np.array(by_size[n]) for n in sizes]
+    intercept = np.ones(1)
     if len(sizes) > 1:
-        value = float(np.polyfit(np.array(sizes) ** -0.5, means, 1)[1])
-        tail = f"extrapolated in 1/√N; {tail}"
-    where = f"{note}; {tail}"
-    return Comparison(spectrum.quantity, meaning, theory, value, float(largest.std(ddof=1)), where)
+        line = np.column_stack([np.ones(len(sizes)), np.array(sizes) ** -0.5])
+        intercept = np.linalg.pinv(line)[0]
+        tail = f"extrapolated in 1/√N; {tail}, with the extrapolation's error"
+    value = float(intercept @ [s.mean() for s in samples])
+    drift = intercept @ np.diag([s.var(ddof=1) / len(s) for s in samples]) @ intercept
+    spread = float(np.sqrt(drift + largest.var(ddof=1)))
+    return Comparison(spectrum.quantity, meaning, theory, value, spread, f"{note}; {tail}")
 
 
 def listed(sizes: tuple[int, ...]) -> str:

@@ -23,6 +23,7 @@ from gatetheory.validation.work import Work
 
 CLEARANCE = 1.0  # eigenvalues farther than this × (extent of the support)/√N count as outside
 MOST_OUTSIDE = 0.01
+BESIDE = 1.0 + 0.5j  # where the response is taken, from the outermost point, in units of the extent
 NOTHING = 1e-12  # responses below this are zero up to rounding, in theory and in simulation
 
 
@@ -78,7 +79,8 @@ def _state_rows(
         predicted["trace"] = float(moments.trace)
     except DerivationError:
         pass
-    spectral = complex(float(spectrum.value) + 0.4 * _scale(spectrum), 0.3 * _scale(spectrum))
+    beside = BESIDE * _scale(spectrum)
+    spectral = float(spectrum.value) + beside
     parameters = theory.model.bind(at)
     predicted |= _predicted_response(condition, State(parameters, values), spectral)
 
@@ -192,7 +194,9 @@ def draw_state(
             relations[symbol.name] = expression
         elif symbol in {f.symbol for f in model.fields}:
             relations[symbol.name] = sympy.S.Zero  # not contained in the Jacobian
-    return simulation.synthetic_state(network, variances, relations, np.random.default_rng(seed))
+    return simulation.synthetic_state(
+        network, variances, relations, np.random.default_rng(seed), stratified=True
+    )
 
 
 def is_outside(
