@@ -108,14 +108,14 @@ def main() -> None:
         parameters = problem.bind(point)
         found, ours = timed(partial(find_roots, programs, parameters), options.rounds)
         gain, reset = (float(parameters[s]) for s in _symbols(problem, "g_h", "alpha_r"))
-        theirs, peer = timed(partial(by_hand, gain, reset))
+        theirs, peer = timed(partial(by_hand, gain, reset), 10)
         nonzero: list[Root] = [r for r in found.roots if float(_delta_h(r)) > 0]
         assert np.allclose([float(_delta_h(r)) for r in nonzero], theirs, rtol=1e-9, atol=0)
         last = nonzero[-1]
         refine_root(exact, last, parameters, digits)  # compiles
-        root, slow = timed(partial(refine_root, exact, last, parameters, digits))
+        root, slow = timed(partial(refine_root, exact, last, parameters, digits), 3)
         hand, slower = timed(
-            partial(by_hand_to_digits, point["g_h"], point["alpha_r"], theirs[-1], digits)
+            partial(by_hand_to_digits, point["g_h"], point["alpha_r"], theirs[-1], digits), 2
         )
         with mpmath.workdps(digits + 5):
             gap = abs(_delta_h(root) / hand - 1)

@@ -77,6 +77,11 @@ class Statement:
     exact: Callable[[], list[Any]] | None = None
     plain: Callable[[Expr], Expr] = lambda e: e
 
+    @property
+    def equation(self) -> str:
+        """Name of the equation, whatever the parameters."""
+        return self.name.replace(", slow", "")
+
     def interpreters(self, nodes: int | None = None) -> list[Any]:
         definitions = theory(self.model).model.definitions
         return [_interpreter["Interpreter"](p, definitions, nodes) for p in self.places]
@@ -310,21 +315,27 @@ def _covariances(case: Any) -> Iterator[Statement]:
 
 
 def verdicts(model: str) -> dict[tuple[str, Any], str]:
-    """For every mutant of every equation of a model, what noticed it."""
-    found: dict[tuple[str, Any], str] = {}
+    """For every mutant of every equation of a model, what noticed it.
+
+    An equation recorded at several sets of parameters is noticed when one of them notices.
+    """
+    by_equation: dict[str, list[Statement]] = {}
+    for statement in statements(model):
+        by_equation.setdefault(statement.equation, []).append(statement)
     with np.errstate(all="ignore"):
-        for statement in statements(model):
-            for mutant in _mutants["mutants"](statement.side):
-                key = statement.name, mutant
-                if statement.z(mutant) > NOTICED:
-                    found[key] = "simulation"
-                elif statement.differs(mutant):
-                    found[key] = "exact"
-                elif statement.is_equivalent(mutant):
-                    found[key] = "equivalent"
-                else:
-                    found[key] = "survived"
-    return found
+        return {
+            (equation, mutant): _verdict(recorded, mutant)
+            for equation, recorded in by_equation.items()
+            for mutant in _mutants["mutants"](recorded[0].side)
+        }
+
+
+def _verdict(recorded: list[Statement], mutant: Any) -> str:
+    if any(s.z(mutant) > NOTICED for s in recorded):
+        return "simulation"
+    if any(s.differs(mutant) for s in recorded):
+        return "exact"
+    return "equivalent" if recorded[0].is_equivalent(mutant) else "survived"
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -87,7 +87,8 @@ def _state_rows(
     observed: dict[str, dict[int, list[float]]] = {}
     for n in sizes:
         for seed in range(seeds):
-            sample = _observe(theory, at, condition.law, values, spectrum, spectral, n, seed)
+            stream = (n, seed, int(at_fixed_point))  # independent of the other state's networks
+            sample = _observe(theory, at, condition.law, values, spectrum, spectral, n, stream)
             work.step()
             for name, value in sample.items():
                 observed.setdefault(name, {}).setdefault(n, []).append(value)
@@ -149,12 +150,12 @@ def _observe(
     spectrum: Spectrum,
     spectral: complex,
     units: int,
-    seed: int,
+    seed: Sequence[int],
 ) -> dict[str, float]:
     """What one network's Jacobian shows at a state drawn from the law."""
-    rng = np.random.default_rng([units, seed])
+    rng = np.random.default_rng([*seed, 0])
     network = simulation.draw_network(theory.model, at, units, rng)
-    state = draw_state(network, law, values, [units, seed, 2])
+    state = draw_state(network, law, values, [*seed, 1])
     matrix = simulation.jacobian(network, state)
     eigenvalues = simulation.eigenvalues(matrix)
     answer = simulation.response(network, state, spectral)
