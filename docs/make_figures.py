@@ -1,4 +1,4 @@
-"""Draw the picture of the README: ``python docs/make_figures.py`` (about a minute)."""
+"""Draw the picture of the README: ``python docs/make_figures.py`` (half a minute)."""
 
 from __future__ import annotations
 

@@ -150,6 +150,7 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
 
 @solve.register
 def _(problem: SelfConsistency, at: Values | None = None, *, digits: int = DOUBLE) -> FixedPoints:
+    backend(digits)  # refuses a number of digits that makes no sense
     parameters = problem.bind(at)
     stable = _stability(problem, parameters)
     precise = fixed_point_programs(problem, digits) if digits > DOUBLE else None
@@ -185,6 +186,7 @@ def _(
     state: Values | None = None,
     trace: bool = False,
 ) -> Spectrum:
+    backend(digits)
     parameters = problem.bind(at)
     unknowns = _state(problem.state, problem.law, at, digits, branch, state)
     precise = exact_transfer(problem, digits) if digits > DOUBLE else None
@@ -201,6 +203,7 @@ def _(
     branch: int = -1,
     state: Values | None = None,
 ) -> Moments:
+    backend(digits)
     parameters = problem.bind(at)
     unknowns = _state(problem.state, problem.law, at, digits, branch, state)
     return solve_moments(moment_programs(problem, digits), parameters, unknowns, digits)
@@ -227,6 +230,8 @@ def _state(
             "a state was given to equations at a fixed point; use theory.synthetic_spectrum or "
             "theory.synthetic_moments, or leave it out"
         )
+    if isinstance(branch, bool) or not isinstance(branch, int):
+        raise ParameterError(f"branch must be the whole number of a fixed point, got {branch!r}")
     more = digits + GUARD if digits > DOUBLE else DOUBLE
     parameters = equations.bind(at)
     precise = fixed_point_programs(equations, more) if digits > DOUBLE else None

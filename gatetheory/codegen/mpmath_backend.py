@@ -127,8 +127,8 @@ def _slope(quadrature: MpmathQuadrature, places: list[int], known: list[Any], i:
 
 
 def _digits_lost(value: Any, error: Any) -> float:
-    """log10 of the relative error; 0 counts as exact when it is."""
-    if not CONTEXT.isfinite(error) or error == 0 or value == 0:
+    """log10 of the relative error; what is 0 within its error is left at that."""
+    if not CONTEXT.isfinite(error) or error == 0 or abs(value) <= 10 * error:
         return -math.inf
     return float(CONTEXT.log10(error / abs(value)))
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from gatetheory.codegen.charting_numpy import Scale, pulled_back
-from gatetheory.codegen.charts import Chart, Segment
+from gatetheory.codegen.charting_numpy import ELEMENTARY, Scale
+from gatetheory.codegen.charts import Chart
 from gatetheory.codegen.functions_mpmath import CONTEXT
 from gatetheory.codegen.integrand import Integrand
 from gatetheory.codegen.kernels import Kernel
@@ -30,6 +30,7 @@ _HALVINGS = 5
 _QUIET = 6
 """So many negligible terms in a row end a sum."""
 _FARTHEST = 100.0
+_GRID = 161
 Terms = tuple[Any, Any, Any]
 
 
@@ -239,9 +240,14 @@ def _combined(sums: Sequence[_Trapezoid], goal: Any) -> Result:
 
 
 def _inside(chart: Chart, seen: tuple[float, float]) -> tuple[float, float]:
-    """The interval of t that covers an interval of u, as far as the chart does."""
-    if isinstance(chart.base, Segment):
-        return chart.low, chart.high
+    """The interval of t in which u lies in an interval, with a little to spare."""
+    t = np.linspace(chart.low, chart.high, _GRID)
     with np.errstate(all="ignore"):
-        low, high = (pulled_back(chart.squeezes, u / chart.base.slope) for u in seen)
-    return float(np.max(low)), float(np.min(high))
+        origin, offset, _ = chart.nodes(t, ELEMENTARY)
+    u = origin + offset
+    inside = np.flatnonzero((u >= seen[0]) & (u <= seen[1]))
+    if not len(inside):
+        nearest = int(np.argmin(np.minimum(np.abs(u - seen[0]), np.abs(u - seen[1]))))
+        return float(t[nearest]), float(t[nearest])
+    first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, _GRID - 1)
+    return float(t[first]), float(t[last])

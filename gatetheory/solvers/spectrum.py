@@ -176,16 +176,34 @@ def _exact_atom(
     numbers = program(*(state[s] for s in arguments)).values
     n = len(chosen)
     mass = numbers[n * n :]
-    if any(m == 0 for m in mass):
-        raise PrecisionError("atoms next to algebraic fields are known in doubles only")
-    matrix = context.matrix(n, n)
+    pencil = context.matrix(n, n)
     for i in range(n):
         for j in range(n):
-            matrix[i, j] = numbers[n * i + j] / mass[i]
-    eigenvalues = context.eig(matrix, left=False, right=False) if n > 1 else [matrix[0, 0]]
+            pencil[i, j] = numbers[n * i + j]
+    matrix = _without_algebraic(pencil, mass, context)
+    single = matrix.rows == 1
+    eigenvalues = [matrix[0, 0]] if single else context.eig(matrix, left=False, right=False)
     target = border.offset + (1 if condition.discrete else 0)
     best = min(eigenvalues, key=lambda e: abs(complex(e) - target))
     value = abs(best) if condition.discrete else context.re(best)
     if abs(float(value) - border.value) > 1e-9 * max(1.0, abs(border.value)):
         raise PrecisionError("the atom depends on the unit; it is known in doubles only")
     return value, context.eps * abs(value)
+
+
+def _without_algebraic(pencil: Any, mass: Any, context: Any) -> Any:
+    """The drift matrix of the fields with dynamics, time constants divided out."""
+    dynamic = [i for i, m in enumerate(mass) if m != 0]
+    algebraic = [i for i, m in enumerate(mass) if m == 0]
+
+    def block(rows: list[int], columns: list[int]) -> Any:
+        return context.matrix([[pencil[i, j] for j in columns] for i in rows])
+
+    reduced = block(dynamic, dynamic)
+    if algebraic:
+        inner = block(algebraic, algebraic) ** -1
+        reduced -= block(dynamic, algebraic) * inner * block(algebraic, dynamic)
+    for i, field in enumerate(dynamic):
+        for j in range(len(dynamic)):
+            reduced[i, j] /= mass[field]
+    return reduced
