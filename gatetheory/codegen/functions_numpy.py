@@ -107,8 +107,8 @@ NAMES: dict[str, Any] = {
     "atan2": np.arctan2,
     "erf": scipy.special.erf,
     "erfc": scipy.special.erfc,
-    "sign": np.sign,
-    "Abs": np.abs,
+    "sign": lambda x: np.sign(np.real(x)),
+    "Abs": lambda x: x * np.sign(np.real(x)),
     "floor": np.floor,
     "ceiling": np.ceil,
     "logistic": logistic,
@@ -117,12 +117,12 @@ NAMES: dict[str, Any] = {
     "power": power,
     "real_power": np.power,
     "where": np.where,
-    "larger": np.maximum,
-    "smaller": np.minimum,
+    "larger": lambda a, b: np.where(np.real(a) >= np.real(b), a, b),
+    "smaller": lambda a, b: np.where(np.real(a) <= np.real(b), a, b),
     "both": np.logical_and,
     "either": np.logical_or,
     "negation": np.logical_not,
-    "Heaviside": lambda x: np.heaviside(x, 0.5),
+    "Heaviside": lambda x: np.heaviside(np.real(x), 0.5),
 }
 
 

@@ -141,8 +141,8 @@ def as_root(problem: CoreProblem, trial: Trial, *, multiple: bool = False) -> Ro
     residual = np.abs(core - trial.images[index]) if len(core) else np.zeros(1)
     if np.isfinite(trial.slopes).all() and len(core):
         limit = residual + errors[index] + 2e-16 * np.abs(core)
-        spread = np.abs(_inverse(np.eye(len(core)) - trial.slopes[index])) @ limit
-        errors = errors + np.abs(trial.slopes) @ spread
+        spread = _carried(_inverse(np.eye(len(core)) - trial.slopes[index]), limit)
+        errors = errors + _carried(trial.slopes, spread)
         errors[index] = spread
     unknown |= {u: float(v) for u, v in zip(problem.core, core, strict=True)}
     errors = np.where(errors < TINY, 0.0, errors)  # noise of averages that vanish exactly
@@ -159,3 +159,10 @@ def _inverse(matrix: Array) -> Array:
         return np.asarray(np.linalg.inv(matrix), float)
     except np.linalg.LinAlgError:
         return np.full_like(matrix, np.inf)
+
+
+def _carried(matrix: Array, errors: Array) -> Array:
+    """|matrix| @ errors, where an infinite factor of nothing is nothing."""
+    product = np.zeros_like(matrix)
+    np.multiply(np.abs(matrix), errors, out=product, where=(matrix != 0) & (errors != 0))
+    return np.asarray(product.sum(axis=1))

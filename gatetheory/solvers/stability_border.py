@@ -25,7 +25,7 @@ from gatetheory.solvers.transfer import State, TransferMatrix
 Array = NDArray[np.float64]
 
 NEAREST = 1e-150  # distance from a pole at which "right beside it" is tested
-FARTHEST = 1e8
+FARTHEST = 1e60
 OFF_AXIS = 1e-9  # ln ρ beyond the real root that shows a larger one off the axis
 DIRECTIONS = np.concatenate([[0.0], np.geomspace(1e-6, 1e6, 73)])
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import stats
 
 import gatetheory.simulation as simulation
-from gatetheory.comparison import Comparison
+from gatetheory.comparison import LIMIT, Comparison
 from gatetheory.solvers.records import Spectrum
 
 PINCHED = 1e-3  # an abscissa below this is compared on a logarithmic scale
@@ -18,14 +19,17 @@ def limit(by_size: Mapping[int, list[float]]) -> tuple[float, float]:
 
     A variance from a few networks is itself uncertain, and weights made from it are biased. The
     variances are therefore pooled over sizes, as if they fell like 1/N, and the larger of the
-    pooled and the own one is used.
+    pooled and the own one is used, widened by Student's distribution so that four standard errors
+    mean the same for few networks as for many.
     """
     samples = {n: np.array(s) for n, s in by_size.items() if len(s) > 1}
     pooled = float(np.mean([n * s.var(ddof=1) for n, s in samples.items()]))
+    freedom = sum(len(s) - 1 for s in samples.values())
+    widening = float(stats.t.isf(stats.norm.sf(LIMIT), freedom)) / LIMIT
     estimates = {}
     for n, s in samples.items():
         variance = max(pooled / n, float(s.var(ddof=1)))
-        stderr = float(np.sqrt(variance / len(s)))
+        stderr = widening * float(np.sqrt(variance / len(s)))
         estimates[n] = simulation.Estimate(float(s.mean()), stderr, tuple(s))
     if len(estimates) > 1 and pooled > 0:
         line = simulation.extrapolate(estimates)

@@ -40,8 +40,8 @@ def validate(
     Args:
         model: The model.
         at: Parameters by name; the rest take their defaults.
-        units: Sizes N. With several, means are extrapolated in 1/N; with one they are taken as
-            they are, finite-size bias included.
+        units: Sizes N, over which means are extrapolated in 1/N. A single number is the largest
+            of three sizes: N/4, N/2 and N.
         seeds: Independent networks of each size.
         progress: Called with (work done, work in all).
 
@@ -74,4 +74,6 @@ def check_sizes(units: Sequence[int] | int | None) -> tuple[int, ...]:
     sizes = (units,) if isinstance(units, int) else tuple(units)
     if not sizes or any(isinstance(n, bool) or not isinstance(n, int) or n < 2 for n in sizes):
         raise ParameterError(f"units must be whole numbers of at least 2, got {units}")
+    if len(sizes) == 1:
+        sizes = (max(sizes[0] // 4, 2), max(sizes[0] // 2, 2), sizes[0])
     return tuple(sorted(set(sizes)))
