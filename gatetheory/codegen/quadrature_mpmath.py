@@ -70,7 +70,9 @@ class MpmathQuadrature:
     def _average(self, values: Sequence[Any], digits: int) -> Result:
         contours = self.doubles.contours
         with np.errstate(all="ignore"):
-            shadow, _ = self.doubles.stage([float(v) for v in values], resolve=contours is None)
+            shadow, _ = self.doubles.stage(
+                [np.float64(float(v)) for v in values], resolve=contours is None
+            )
         precision = Precision(digits)
         CONTEXT.dps = precision.working + _guard(shadow)
         prepared = self._prepared(values)

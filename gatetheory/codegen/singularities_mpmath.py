@@ -91,7 +91,9 @@ class ExactSingularities:
                     if abs(step) <= abs(u.imag) * CONTEXT.mpf("1e-20") or step == 0:
                         break
                 distance = kernel(*slots(u), *slopes)[2]
-                found.append(Pole(u, abs(distance) == 0))
+                # On the axis V vanishes; where it vanishes identically only a real zero touches.
+                real = abs(u.imag) <= CONTEXT.sqrt(CONTEXT.eps) * (1 + abs(u))
+                found.append(Pole(u, bool(abs(distance) == 0 and real)))
         return found
 
 

@@ -57,20 +57,21 @@ def _complete_exactly(
     problem: CoreProblem, core: list[object], values: list[Expr], context: object, *, multiple: bool
 ) -> Root:
     names = problem.problem.unknowns
-    result = problem.everything(*core, *values)
+    at_rest = not any(core)  # G may not be differentiable at zero; its slopes are not needed there
+    result = (problem.images if at_rest else problem.everything)(*core, *values)
     n, c = len(names), len(core)
     unknown = dict(zip(names, result.values[:n], strict=True))
     errors = dict(zip(names, result.errors[:n], strict=True))
     residual = max(
         (abs(u - unknown[x]) for u, x in zip(core, problem.core, strict=True)), default=0
     )
-    if c == 1:
+    if c == 1 and not at_rest:
         k = names.index(problem.core[0])
         gain = 1 / abs(1 - result.values[n + k])
         spread = gain * (residual + result.errors[k])
         errors = {x: errors[x] + abs(result.values[n + i]) * spread for i, x in enumerate(names)}
         errors[problem.core[0]] = spread
-    elif c:
+    elif c and not at_rest:
         errors = {x: e + residual for x, e in errors.items()}
     unknown |= dict(zip(problem.core, core, strict=True))
     return Root(unknown, errors, residual, multiple)
