@@ -1,10 +1,10 @@
 """Every term counts: an equation that loses any part of itself is noticed.
 
-Each derived equation is mutated in every place of its tree (tests/recorded/mutants.py) and compared with
-recorded simulations (tests/recorded/simulations.json, made by make.py there). A mutant that the scatter of
-finite networks hides must differ from an exact sum over a finite ensemble of units
-(tests/recorded/exact.py), which lists planar pairings one by one. What passes both must be the same function
-to 1e-12.
+Each derived equation is mutated in every place of its tree (tests/recorded/mutants.py) and compared
+with recorded simulations (tests/recorded/simulations.json, made by make.py there). A mutant that
+the scatter of finite networks hides must differ from an exact sum over a finite ensemble of units
+(tests/recorded/exact.py), which lists planar pairings one by one. What passes both must be the same
+function to 1e-12.
 """
 
 from __future__ import annotations
@@ -200,9 +200,7 @@ def _spectrum(case: Any) -> Iterator[Statement]:
     places = [at | {condition.spectral_parameter: complex(s)} for s in case.spectral]
     names = condition.couplings
     couplings = range(len(names))
-    labels = [
-        f"response {a} {b} {k}" for k in range(len(places)) for a in names for b in names
-    ]
+    labels = [f"response {a} {b} {k}" for k in range(len(places)) for a in names for b in names]
     # "boundary_anywhere" is compared where no term of it vanishes.
     general = any(c.model == case.model and c.state == "synthetic" for c in _cases["CASES"])
     definitions = derived.model.definitions
@@ -230,9 +228,7 @@ def _spectrum(case: Any) -> Iterator[Statement]:
         return outcome
 
     comma = "" if all(len(name) == 1 for name in names) else ","
-    by_tag = {
-        f"K_{a}{comma}{b}": (i, j) for i, a in enumerate(names) for j, b in enumerate(names)
-    }
+    by_tag = {f"K_{a}{comma}{b}": (i, j) for i, a in enumerate(names) for j, b in enumerate(names)}
     for e in condition.equations:
         if e.tag in by_tag:
             i, j = by_tag[e.tag]
@@ -268,6 +264,7 @@ def _moments(case: Any) -> Iterator[Statement]:
         return
     place = _numbers(case) | {u: case.unknowns[u.name] for u in problem.law.unknowns}
     for e in problem.equations:
+
         def exact(tag: str = e.tag) -> list[Any]:
             if tag == "trace":
                 return [_exact["trace"](_units(index))]
@@ -349,7 +346,9 @@ def test_the_equations_agree_with_the_simulations(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_every_term_counts(model: str) -> None:
     found = verdicts(model)
-    survivors = [f"{name}: {m.what} ({m.term})" for (name, m), v in found.items() if v == "survived"]
+    survivors = [
+        f"{name}: {m.what} ({m.term})" for (name, m), v in found.items() if v == "survived"
+    ]
     assert not survivors, "\n".join(survivors)
     counts = Counter(found.values())
     assert counts["simulation"] > 0.5 * len(found)

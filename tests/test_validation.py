@@ -70,9 +70,7 @@ def test_nothing_compared_is_not_passed() -> None:
 
 def test_extrapolation() -> None:
     rng = np.random.default_rng(0)
-    samples = {
-        n: list(3 + 5 / n + rng.standard_normal(40) / n) for n in (50, 100, 200)
-    }
+    samples = {n: list(3 + 5 / n + rng.standard_normal(40) / n) for n in (50, 100, 200)}
     value, stderr = limit(samples)
     assert abs(value - 3) < 4 * stderr < 0.05
     assert limit({10: [2.0, 2.0, 2.0]}) == (2.0, 0.0)

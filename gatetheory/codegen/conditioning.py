@@ -1,8 +1,8 @@
 """How an integrand oscillates, and how much rounding its evaluation amplifies.
 
-Both are read from the expression: an entire function that oscillates looks smooth to the trapezoidal
-rule's error estimate when step and period agree, and a denominator that cancels is rounded more than
-the sum of its values suggests.
+Both are read from the expression: an entire function that oscillates looks smooth to the
+trapezoidal rule's error estimate when step and period agree, and a denominator that cancels is
+rounded more than the sum of its values suggests.
 """
 
 from __future__ import annotations
@@ -41,15 +41,14 @@ def pole_order(expression: Expr, slots: Iterable[Symbol], singular: tuple[type, 
         slots: Its slots.
         singular: Functions with simple poles.
     """
+
     def own(e: Expr) -> dict[Expr, int]:
         return {S.One: 1} if isinstance(e, singular) else {}
 
     return _degrees(expression, set(slots), own).get(S.One, 1)
 
 
-def _degrees(
-    e: Expr, mine: set[Symbol], own: Callable[[Expr], dict[Expr, int]]
-) -> dict[Expr, int]:
+def _degrees(e: Expr, mine: set[Symbol], own: Callable[[Expr], dict[Expr, int]]) -> dict[Expr, int]:
     """Degrees of an expression in certain features of functions: they add up in products."""
     if not e.args or not e.free_symbols & mine:
         return {}
@@ -79,7 +78,8 @@ def _merged(
 def amplification(expression: Expr, slots: Iterable[Symbol], ignored: Iterable[Expr]) -> Expr:
     """Relative rounding of the value in units of the last place, beyond that of its factors.
 
-    Negative and fractional powers of a sum contribute ∑|terms|/|sum|, the exponential of a sum ∑|terms|.
+    Negative and fractional powers of a sum contribute ∑|terms|/|sum|, the exponential of a sum
+    ∑|terms|.
 
     Args:
         expression: An integrand in terms of slots.
@@ -94,10 +94,11 @@ def amplification(expression: Expr, slots: Iterable[Symbol], ignored: Iterable[E
         if isinstance(e, sympy.exp):
             if isinstance(e.args[0], Add):
                 total += Add(*(Abs(t) for t in e.args[0].args))
-        elif isinstance(e.base, Add) and e.base not in harmless and not _is_positive(e.base):
-            if not (e.exp.is_Integer and e.exp > 0):
-                terms = Add(*(Abs(t) for t in e.base.args))
-                total += Abs(e.exp) * terms / Abs(e.base)
+            continue
+        cancels = isinstance(e.base, Add) and e.base not in harmless and not _is_positive(e.base)
+        if cancels and not (e.exp.is_Integer and e.exp > 0):
+            terms = Add(*(Abs(t) for t in e.base.args))
+            total += Abs(e.exp) * terms / Abs(e.base)
     return total
 
 

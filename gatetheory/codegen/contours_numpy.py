@@ -6,8 +6,8 @@ The trapezoidal rule is applied on a line Im t = -d, and
 
 the sum over the poles between the axis and the line. Every element takes the line (the axis among
 them) that is farthest from all its poles. Nothing on the line depends on how close the poles are to
-the axis; the same nodes serve all elements that take it, and the residues keep every digit. Where poles
-meet on the axis ⟨f⟩ is infinite.
+the axis; the same nodes serve all elements that take it, and the residues keep every digit. Where
+poles meet on the axis ⟨f⟩ is infinite.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Contours:
         self._pinches = [PinchKernels(p, integrand) for p in integrand.pinches]
         self._make_stage, self._on_line, self._on_axis = make_stage, on_line, on_axis
 
-    def __call__(self, values: Values, stage: Stage, tolerance: float, again: bool = True) -> Average:
+    def __call__(
+        self, values: Values, stage: Stage, tolerance: float, again: bool = True
+    ) -> Average:
         """Average for every element; ``again``: whether to try once more where poles are missed."""
         (chart,) = stage.charts(0, stage.bases)
         lines = [p.on(stage, chart) for p in self._pinches]
@@ -65,7 +67,7 @@ class Contours:
             where = choice == index
             rows = _take(values, where)
             part_stage = self._make_stage(rows)
-            part_stage.extra = [tuple(_take(f, where)) for f in stage.extra]  # type: ignore[misc]
+            part_stage.extra = [tuple(_take(f, where)) for f in stage.extra]
             some = [z[where] for z in zeros]
             part = self._on(rows, part_stage, whole[where], some, DEPTHS[index], tolerance, again)
             parts[:, where] = part.value, part.error, part.magnitude

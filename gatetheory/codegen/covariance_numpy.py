@@ -59,7 +59,7 @@ def total(terms: Sequence[Any]) -> Any:
 
 
 def _schur(a: Any, b: Any, c: Any) -> Any:
-    """c - b²/a as (ac - b²)/a, the products exact to twice the precision (Dekker)."""
+    """C - b²/a as (ac - b²)/a, the products exact to twice the precision (Dekker)."""
     high_1, low_1 = _two_product(a, c)
     high_2, low_2 = _two_product(b, b)
     safe = np.where(np.asarray(a) > 0, a, 1.0)

@@ -54,7 +54,7 @@ def softplus(x: Any) -> Any:
 
 
 def logcosh(x: Any) -> Any:
-    """log cosh x."""
+    """Log cosh x."""
     right = -x if x.real < 0 else x
     return right + CONTEXT.log1p(CONTEXT.exp(-2 * right)) - CONTEXT.ln2
 

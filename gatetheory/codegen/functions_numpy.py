@@ -14,7 +14,7 @@ from gatetheory.errors import DerivationError
 
 
 def _towards_right(x: Any) -> Any:
-    """x or -x, whichever lies in the right half plane."""
+    """X or -x, whichever lies in the right half plane."""
     return np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
 
 
@@ -65,7 +65,7 @@ def softplus(x: Any) -> Any:
 
 
 def logcosh(x: Any) -> Any:
-    """log cosh x."""
+    """Log cosh x."""
     right = _towards_right(x)
     return right + np.log1p(np.exp(-2 * right)) - np.log(2.0)
 

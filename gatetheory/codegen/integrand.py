@@ -231,9 +231,11 @@ class _SlotFinder:
 
     def _is_affine(self, e: Expr) -> bool:
         mine = set(self.variables)
-        return all(not e.diff(v).free_symbols & mine for v in self.variables) and bool(
-            e.free_symbols & mine
-        ) and not e.has(*_KINKED, *_CHOICES)
+        return (
+            all(not e.diff(v).free_symbols & mine for v in self.variables)
+            and bool(e.free_symbols & mine)
+            and not e.has(*_KINKED, *_CHOICES)
+        )
 
     def _slot(self, e: Expr) -> tuple[int, Dummy]:
         """(±1, symbol) with e = ± symbol."""

@@ -27,6 +27,8 @@ Prepare = Callable[..., Kernel]
 class Arithmetic(Protocol):
     """The functions that generated code may call."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def names(self) -> dict[str, Any]:
         """What the generated code finds by name."""

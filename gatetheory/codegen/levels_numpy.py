@@ -14,6 +14,7 @@ from gatetheory.codegen.covariance_numpy import EPS, total
 from gatetheory.codegen.stage_numpy import Stage
 
 TINY = float(np.finfo(float).tiny)
+NOTHING = 1e-300
 NEGLIGIBLE = 1e-19
 """Terms this small, relative to ⟨|f|⟩, are left out when the step is halved."""
 FAR = 12.0
@@ -35,7 +36,7 @@ def first_step(order: int) -> float:
 
 @dataclass
 class Sum:
-    """A trapezoidal sum ∑ w f, with ∑ w |f|, ∑ w |f| u², and the error inherited from inner sums."""
+    """A trapezoidal sum ∑ w f, with ∑ w |f|, ∑ w |f| u² and the error that inner sums hand on."""
 
     value: Any
     magnitude: Any
@@ -87,7 +88,8 @@ class Levels:
         self._slot_noise: Any = None
         self.charts = stage.charts(j, bases)
         self.windows = [
-            (int(np.floor(c.low / self.first)), int(np.ceil(c.high / self.first))) for c in self.charts
+            (int(np.floor(c.low / self.first)), int(np.ceil(c.high / self.first)))
+            for c in self.charts
         ]
         self.fine = self._first()
 
@@ -132,9 +134,9 @@ class Levels:
     def _shifted(self, s: Sum) -> Any:
         """Rounding of slots au + b, in units of the last place.
 
-        A slot that is off by ε|b| changes the average by no more than 2mε|b|⟨|f|⟩, m the order of poles.
-        Where that is a gross bound (sharp transitions): a transition moved by ε|b/a| with all there is
-        changes it by that times ⟨|u f|⟩; one of several is moved for a trial.
+        A slot that is off by ε|b| changes the average by no more than 2mε|b|⟨|f|⟩, m the order of
+        poles. Where that is a gross bound (sharp transitions): a transition moved by ε|b/a| with
+        all there is changes it by that times ⟨|u f|⟩; one of several is moved for a trial.
         """
         if self.j or self._slot_noise is not None:
             return 0.0 if self.j else self._slot_noise
@@ -150,7 +152,7 @@ class Levels:
             if slot.kinked:
                 noises.append(np.where(place < DOUBLE.reach, place, 0.0) * spread)
             elif len(slots) == 1:
-                noises.append(np.minimum(place * spread, gross))
+                noises.append(np.fmin(place * spread, gross))
             elif np.all(gross <= 32 * s.magnitude):
                 noises.append(gross)
             else:
@@ -173,8 +175,8 @@ class Levels:
     def _remaining(self, change: Any) -> Any:
         """What the next halving would change, by extrapolation of the last two.
 
-        From changes e₁ ≫ e₂ it is less than e₂ (e₂/e₁): that is what an algebraic rate would leave, and
-        the rate is faster. After a single halving it is e₂, which overestimates.
+        From changes e₁ ≫ e₂ it is less than e₂ (e₂/e₁): that is what an algebraic rate would leave,
+        and the rate is faster. After a single halving it is e₂, which overestimates.
         """
         before, self._change = self._change, change
         if before is None:
@@ -238,7 +240,7 @@ def _inner(stage: Stage, j: int, bases: Sequence[Any], importance: Any) -> Avera
     axes = tuple(range(-j, 0))
     for _ in range(_INNER_HALVINGS):
         lost = (average.error * importance).sum(axis=axes)
-        if np.all(lost <= 1e-12 * (average.magnitude * importance).sum(axis=axes)):
+        if np.all(lost <= 1e-12 * (average.magnitude * importance).sum(axis=axes) + NOTHING):
             break
         average = levels.halve()
     return average

@@ -50,9 +50,7 @@ class MpmathProgram:
         known = [*arguments, *symbols]
         place = {s: i for i, s in enumerate(known)}
         integrands = [analyse(q) for q in lowered.quadratures]
-        self._quadratures = [
-            (MpmathQuadrature(f), [place[s] for s in f.outer]) for f in integrands
-        ]
+        self._quadratures = [(MpmathQuadrature(f), [place[s] for s in f.outer]) for f in integrands]
         slopes = [o.diff(s) for o in lowered.outputs for s in symbols]
         self._arithmetic = compile_kernel(
             [stable(e) for e in (*lowered.outputs, *slopes)], [], known, MULTIPLE

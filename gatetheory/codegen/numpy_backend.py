@@ -45,9 +45,7 @@ class NumpyProgram:
         known = [*arguments, *symbols]
         place = {s: i for i, s in enumerate(known)}
         integrands = [analyse(q) for q in lowered.quadratures]
-        self._quadratures = [
-            (NumpyQuadrature(f), [place[s] for s in f.outer]) for f in integrands
-        ]
+        self._quadratures = [(NumpyQuadrature(f), [place[s] for s in f.outer]) for f in integrands]
         slopes = [o.diff(s) for o in lowered.outputs for s in symbols]
         expressions = [stable(e) for e in (*lowered.outputs, *slopes)]
         self._arithmetic = compile_kernel(expressions, [], known, DOUBLES)

@@ -1,9 +1,9 @@
 """Integrands with pairs of poles that pinch the real axis: resolvents 1/|P|².
 
-Next to the spectrum, averages such as ⟨N(z)/((x + σ(z))² + y²)⟩ have poles at a distance ∝ y from the
-real axis. With 1/|P|² = 1/(P Q), P = U + iV and Q = U - iV (U, V real on the axis), a zero ζ of Q is
-where P = 2iV: small, but known without cancellation. This module finds P and Q in an expression and
-prepares the Taylor coefficients from which residues at ζ follow.
+Next to the spectrum, averages such as ⟨N(z)/((x + σ(z))² + y²)⟩ have poles at a distance ∝ y from
+the real axis. With 1/|P|² = 1/(P Q), P = U + iV and Q = U - iV (U, V real on the axis), a zero ζ of
+Q is where P = 2iV: small, but known without cancellation. This module finds P and Q in an
+expression and prepares the Taylor coefficients from which residues at ζ follow.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ def _conjugate_pair(base: Expr, slots: Sequence[Symbol]) -> tuple[Expr, Expr, Ex
     if not functions:
         return None
     if base.is_Add and len(base.args) == 2:
-        roots = [_square_root(a) for a in base.args]
-        if None not in roots:
-            return _accepted(*roots, S.One, mine)
+        first, second = (_square_root(a) for a in base.args)
+        if first is not None and second is not None:
+            return _accepted(first, second, S.One, mine)
     names = {f: Dummy(real=True) for f in functions}
     plain = base.xreplace(names)
     if not plain.is_polynomial(*plain.free_symbols):
         return None
     back = {name: f for f, name in names.items()}
-    constant, factors = sympy.factor_list(plain, gaussian=True)
+    _, factors = sympy.factor_list(plain, gaussian=True)
     for factor, multiplicity in factors:
         conjugate = sympy.expand(sympy.conjugate(factor))
         if multiplicity != 1 or conjugate == sympy.expand(factor):
@@ -162,7 +162,7 @@ def _prepared(
 
 
 def _in_powers(expression: Expr, of: Expr) -> tuple[Expr, ...]:
-    """Coefficients c_j of expression = ∑_j c_j of^j, by repeated division where both are polynomials."""
+    """Coefficients c_j of expression = ∑_j c_j of^j, by repeated division of polynomials."""
     functions = sorted(
         of.atoms(sympy.Function) | expression.atoms(sympy.Function), key=sympy.default_sort_key
     )
@@ -174,7 +174,7 @@ def _in_powers(expression: Expr, of: Expr) -> tuple[Expr, ...]:
     generators = [*first, *sorted(others, key=sympy.default_sort_key)]
     if not rest.is_polynomial(*generators) or not divisor.is_polynomial(*generators):
         return (expression,)
-    coefficients = []
+    coefficients: list[Expr] = []
     while rest != 0 and len(coefficients) <= 2 * MAXIMAL_ORDER:
         (rest,), remainder = sympy.reduced(rest, [divisor], *generators)
         coefficients.append(remainder.xreplace(back))

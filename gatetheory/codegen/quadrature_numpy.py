@@ -19,7 +19,7 @@ from gatetheory.codegen.covariance_numpy import EPS, cholesky, total
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Curve, Integrand
 from gatetheory.codegen.kernels import compile_kernel
-from gatetheory.codegen.levels_numpy import Average, Levels
+from gatetheory.codegen.levels_numpy import NOTHING, Average, Levels
 from gatetheory.codegen.residues_numpy import Residues
 from gatetheory.codegen.scalar_numpy import ScalarAverage
 from gatetheory.codegen.stage_numpy import Stage
@@ -140,14 +140,14 @@ class NumpyQuadrature:
             levels.halve()
         average = _joined(levels.halve(), residues)
         for _ in range(_HALVINGS):
-            wrong = ~(average.error <= tolerance * average.magnitude)
+            wrong = ~(average.error <= tolerance * average.magnitude + NOTHING)
             wrong &= np.isfinite(average.value) & stage.valid
             if not wrong.any():
                 break
             if wrong.ndim and wrong.mean() < 0.7:
                 rows = _take(values, wrong)
                 rest = self.stage(rows, residues is None)[0]
-                rest.extra = [tuple(_take(f, wrong)) for f in stage.extra]  # type: ignore[misc]
+                rest.extra = [tuple(_take(f, wrong)) for f in stage.extra]
                 some = None if residues is None else residues.rows(wrong)
                 return merged(wrong, average, self._converged(rows, rest, tolerance, depth, some))
             previous = average.error
@@ -162,8 +162,11 @@ class NumpyQuadrature:
     def _with_rounding_of_covariance(
         self, values: Sequence[Any], least: Any, average: Average
     ) -> Average:
-        """Close to |ρ| = 1 the rounding of the covariance itself may matter: try it."""
-        near = np.atleast_1d(least < _NEARLY_SINGULAR)
+        """Close to |ρ| = 1 the rounding of the covariance itself may matter: try it.
+
+        A covariance that is exactly singular is taken at its word.
+        """
+        near = np.atleast_1d((least < _NEARLY_SINGULAR) & (least != 0))
         if self.dimension == 1 or not near.any():
             return average
         shifted, _ = self.stage(values, pivot_shift=4 * EPS)
@@ -174,7 +177,7 @@ class NumpyQuadrature:
         return average
 
     def rough(self, values: Sequence[Any]) -> Any:
-        """A cheap value, good to many digits but not checked: for derivatives of error estimates."""
+        """A cheap value, good to many digits but not checked: for slopes of error estimates."""
         if self.contours is not None:
             return self(values, 1e-9).value
         stage, _ = self.stage(values)
@@ -186,7 +189,7 @@ class NumpyQuadrature:
         """Interval of u_j outside of which terms are negligible; None where doubles cannot say."""
         levels = Levels(stage, j, bases)
         a = levels.halve()
-        if not (np.isfinite(a.value) and 1e-250 < a.magnitude and a.error < a.magnitude):
+        if not (np.isfinite(a.value) and a.magnitude > 1e-250 and a.error < a.magnitude):
             return None
         ends = []
         for chart, (low, high) in zip(levels.charts, levels.windows, strict=True):

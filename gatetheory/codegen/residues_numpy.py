@@ -1,7 +1,7 @@
 """Poles that pinch the axis: where they are, and their residues, for whole batches.
 
-A zero ζ of Q = U - iV is a pole of f = ∑_k N_k/(P Q)^k, and so is its conjugate. All quantities at ζ
-follow from Taylor coefficients that do not cancel: P(ζ) = 2iV(ζ) however close to the axis ζ is.
+A zero ζ of Q = U - iV is a pole of f = ∑_k N_k/(P Q)^k, and so is its conjugate. All quantities at
+ζ follow from Taylor coefficients that do not cancel: P(ζ) = 2iV(ζ) however close to the axis ζ is.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ class PinchedLine:
         width = np.pi * np.abs(slope / bend) * np.ones(u.shape)
         known = np.isfinite(u) & np.isfinite(width)
         centre, width = np.where(known, u.real, 0.0), np.where(known, width, np.inf)
-        alone = all(np.ndim(x) == 0 for x in (*self.stage.bases, *(a for (a,) in self.stage.slopes)))
+        alone = all(
+            np.ndim(x) == 0 for x in (*self.stage.bases, *(a for (a,) in self.stage.slopes))
+        )
         if alone and centre.ndim > 1:
             return _thinned(centre[known], width[known])
         return [(centre[..., i], width[..., i]) for i in range(centre.shape[-1])]
@@ -200,7 +202,6 @@ class PinchedLine:
             complete,
         )
 
-
     def _residue_at(self, u: Any) -> tuple[Any, Any, Any]:
         """(residue, Taylor coefficients of Q, of V)."""
         arguments = self._arguments(0.0, u)
@@ -213,7 +214,8 @@ def _thinned(centre: Any, width: Any) -> list[Feature]:
     order = np.argsort(centre)
     centre, width = centre[order], width[order]
     for spacing in 0.7 * 2.0 ** np.arange(10):
-        chosen, i = [], 0
+        chosen: list[Feature] = []
+        i = 0
         while i < len(centre) and len(chosen) <= _MOST_CENTRES:
             chosen.append((float(centre[i]), float(width[i])))
             apart = centre - centre[i] > spacing * np.minimum(width, width[i])
@@ -223,9 +225,7 @@ def _thinned(centre: Any, width: Any) -> list[Feature]:
     return []
 
 
-def _residue(
-    pinch: Pinch, q: Sequence[Any], v: Sequence[Any], n: Sequence[Any], u: Any
-) -> Any:
+def _residue(pinch: Pinch, q: Sequence[Any], v: Sequence[Any], n: Sequence[Any], u: Any) -> Any:
     """Residue of f p at a zero of Q, from Taylor coefficients in δ = u - ζ.
 
     With Q = δ q(δ), the term of order k is [δ^{k-1}] N_k p / (P q)^k.

@@ -73,7 +73,7 @@ def _complements(total: Add) -> Expr:
 
 
 def _covers(term: Expr, number: Expr) -> bool:
-    """Whether both are numbers of one sign, the first the larger: then ``number`` can be split off."""
+    """Whether both are numbers of one sign and the first is larger: ``number`` can be split off."""
     return bool(
         term.is_Rational and number.is_Rational and (term / number).is_positive
         and abs(term) >= abs(number)
@@ -132,7 +132,9 @@ def _product(product: Mul) -> Expr:
     factors = [
         f
         for a in product.args
-        for f in ((sympy.tanh(a.args[0]), sympy.cosh(a.args[0])) if isinstance(a, sympy.sinh) else (a,))
+        for f in (
+            (sympy.tanh(a.args[0]), sympy.cosh(a.args[0])) if isinstance(a, sympy.sinh) else (a,)
+        )
     ]
     logs, rest, may_grow = [], [], False
     for factor in factors:

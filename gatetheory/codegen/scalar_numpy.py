@@ -1,8 +1,8 @@
 """The common case made quick: one variable, numbers for arguments, one transition or none.
 
-The same rule as everywhere, with tabulated sinh and cosh and both steps in one pass: coarse nodes over
-the whole line, the interlaced ones where the Gaussian lives. Whatever is not plain (mass in the tails,
-several transitions, no convergence at the first halving) is left to the general code.
+The same rule as everywhere, with tabulated sinh and cosh and both steps in one pass: coarse nodes
+over the whole line, the interlaced ones where the Gaussian lives. Whatever is not plain (mass in
+the tails, several transitions, no convergence at the first halving) is left to the general code.
 """
 
 from __future__ import annotations

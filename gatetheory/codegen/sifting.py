@@ -29,9 +29,7 @@ def without_deltas(expression: Expr) -> Expr:
     if isinstance(expression, GaussianAverage):
         sigma = expression.covariance.applyfunc(without_deltas)
         f = sympy.expand(without_deltas(expression.integrand), func=False)
-        return sympy.Add(
-            *(_term(t, expression.variables, sigma) for t in sympy.Add.make_args(f))
-        )
+        return sympy.Add(*(_term(t, expression.variables, sigma) for t in sympy.Add.make_args(f)))
     if not expression.args:
         return expression
     return expression.func(*(without_deltas(a) for a in expression.args))
@@ -95,9 +93,7 @@ def _by_parts(
     response = sigma * a
     variance = sympy.expand((a.T * response)[0])
     centred = sum((s * v for s, v in zip(slopes, names, strict=True)), S.Zero)
-    along = sum(
-        (g.diff(v) * r / variance for v, r in zip(names, response, strict=True)), S.Zero
-    )
+    along = sum((g.diff(v) * r / variance for v, r in zip(names, response, strict=True)), S.Zero)
     lower = sympy.expand(g * centred / variance - along, func=False)
     delta = DiracDelta(argument, order - 1) if order > 1 else DiracDelta(argument)
     return without_deltas(GaussianAverage(lower * delta, names, sigma))

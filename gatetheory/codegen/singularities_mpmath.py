@@ -1,8 +1,8 @@
 """Places of singularities that doubles find and multiple precision makes exact.
 
-A chart may be built from approximate places, but two kinds must be known to working precision: breaks
-(an integrand with a jump is analytic only up to the jump itself) and poles that pinch the axis (their
-distance from the axis may be far below the resolution of doubles).
+A chart may be built from approximate places, but two kinds must be known to working precision:
+breaks (an integrand with a jump is analytic only up to the jump itself) and poles that pinch the
+axis (their distance from the axis may be far below the resolution of doubles).
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ class ExactSingularities:
             if c.kind == "kink"
         ]
         self._pinches = [
-            compile_kernel(
-                [*p.root[:2], p.half_mate[0]], [*symbols, *p.slopes], outer, MULTIPLE
-            )
+            compile_kernel([*p.root[:2], p.half_mate[0]], [*symbols, *p.slopes], outer, MULTIPLE)
             for p in integrand.pinches
         ]
 
@@ -66,7 +64,11 @@ class ExactSingularities:
         for prepare in self._kinks:
             kernel = prepare(*values)
             for start in near:
-                u = _secant(lambda u, k=kernel: k(*slots(u))[0], CONTEXT.mpf(start))
+
+                def kink(u: Any, kernel: Any = kernel) -> Any:
+                    return kernel(*slots(u))[0]
+
+                u = _secant(kink, CONTEXT.mpf(start))
                 if u is not None and abs(u - start) < 1e-6 * (1 + abs(start)):
                     found.append(u)
         return found

@@ -1,13 +1,14 @@
 """One call's integrand over standard normal u_0 … u_{n-1}, and the charts it asks for.
 
-Slot k is A_k = bases[k] + Σ_j slopes[k][j] u_j. At stage j everything earlier is fixed and everything
-later is averaged over, which blurs what the integrand shows of later variables: a transition at
-A = 0 ± iκ appears at u_j = -base/slope with width √(κ² + (1.4 γ)²)/|slope|, γ the standard deviation of
-A due to later variables.
+Slot k is A_k = bases[k] + Σ_j slopes[k][j] u_j. At stage j everything earlier is fixed and
+everything later is averaged over, which blurs what the integrand shows of later variables: a
+transition at A = 0 ± iκ appears at u_j = -base/slope with width √(κ² + (1.4 γ)²)/|slope|, γ the
+standard deviation of A due to later variables.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +89,7 @@ class Stage:
         ends = [np.full_like(inner[0], -far), *inner, np.full_like(inner[0], far)]
         return [
             charting.segment(a, b, features, scale, downwards=i == 0)
-            for i, (a, b) in enumerate(zip(ends[:-1], ends[1:], strict=True))
+            for i, (a, b) in enumerate(itertools.pairwise(ends))
             if np.any(b > a)
         ]
 
@@ -126,7 +127,9 @@ class Stage:
                 continue
             centre = np.where(flat, 0.0, -bases[k] / slope)
             later = range(j + 1, self.integrand.dimension)
-            blur = _BLUR * np.sqrt(total([self.slope(k, i).reshape(np.shape(slope)) ** 2 for i in later]))
+            blur = _BLUR * np.sqrt(
+                total([self.slope(k, i).reshape(np.shape(slope)) ** 2 for i in later])
+            )
             if slot.kinked:
                 sharp = blur == 0
                 if np.any(sharp):
@@ -166,7 +169,7 @@ class Stage:
 
 
 def _with_slope(b: Callable[[Any], Any], target: complex = 0.0) -> Callable[[Any], tuple[Any, Any]]:
-    """b - target and its derivative by central differences."""
+    """B - target and its derivative by central differences."""
     eps = 1e-5
 
     def function(t: Any) -> tuple[Any, Any]:

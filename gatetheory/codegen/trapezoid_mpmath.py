@@ -1,9 +1,9 @@
 """Trapezoidal sums with nested steps, at any precision.
 
-With D digits wanted, the step h and the length L of the chart follow from the three errors of the rule:
-exp(-π²/h) from poles, exp(-2π²/(hL)²) from the Gaussian, and the growth exp((Lπ/2)²/2) of the Gaussian
-at the border of the strip. One set of nodes gives the sums at steps 4h, 2h and h, and from their two
-differences an error estimate that costs nothing.
+With D digits wanted, the step h and the length L of the chart follow from the three errors of the
+rule: exp(-π²/h) from poles, exp(-2π²/(hL)²) from the Gaussian, and the growth exp((Lπ/2)²/2) of the
+Gaussian at the border of the strip. One set of nodes gives the sums at steps 4h, 2h and h, and from
+their two differences an error estimate that costs nothing.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Precision:
     """Everything that follows from the number of digits wanted."""
 
     digits: int
+    reach = 40.0
+    """|u| that is always covered."""
 
     @property
     def working(self) -> int:
@@ -57,19 +59,19 @@ class Precision:
 
     @property
     def aimed(self) -> float:
-        """ln of the inverse error that the first step aims at, with room for the estimate."""
+        """Ln of the inverse error that the first step aims at, with room for the estimate."""
         return (1.15 * self.digits + 6) * math.log(10)
 
     @property
     def step(self) -> float:
-        """h."""
+        """H."""
         return math.pi**2 / (self.aimed * (1 + 1.234 * _LENGTH**2))
 
     def scale(self, farthest: float) -> Scale:
         """Lengths of charts; ``farthest``: |u| that must be covered if possible."""
         return Scale(
             slope=_LENGTH * math.sqrt(self.aimed),
-            reach=max(40.0, math.sqrt(2 * self.aimed) + 2, min(farthest, _FARTHEST)),
+            reach=max(self.reach, math.sqrt(2 * self.aimed) + 2, min(farthest, _FARTHEST)),
             ends=math.log(self.aimed) + 0.5,
         )
 
@@ -110,7 +112,9 @@ class Task:
                 break
             for s in sums:
                 s.halve()
-            result = _combined(sums, goal)
+            before, result = result, _combined(sums, goal)
+            if result.error > before.error / 4:
+                break
         return result
 
     def _step(self, j: int, bases: Sequence[Any]) -> float:
@@ -121,9 +125,7 @@ class Task:
         needed = 2 * math.pi / band / self.precision.scale(0.0).slope if frequency else step
         return min(step, needed)
 
-    def _pieces(
-        self, j: int, bases: Sequence[Any]
-    ) -> list[tuple[Chart, tuple[float, float]]]:
+    def _pieces(self, j: int, bases: Sequence[Any]) -> list[tuple[Chart, tuple[float, float]]]:
         """Charts, and the part of each (in t) where doubles see the integrand."""
         floats = [np.float64(float(b)) for b in bases]
         places = [] if j else list(self.places)
@@ -213,11 +215,6 @@ class _Trapezoid:
         self.step /= 2
         self._low, self._high = 2 * self._low, 2 * self._high
 
-    def beyond(self) -> Any:
-        """Weight of what no chart reaches."""
-        origin, offset, _ = self.chart.nodes(CONTEXT.mpf(self.chart.high), CONTEXT)
-        return CONTEXT.exp(-((origin + offset) ** 2) / 2)
-
 
 def _combined(sums: Sequence[_Trapezoid], goal: Any) -> Result:
     """Add the pieces; extrapolate the error from the last two halvings.
@@ -232,8 +229,8 @@ def _combined(sums: Sequence[_Trapezoid], goal: Any) -> Result:
     if last < before * CONTEXT.mpf("1e-3"):
         error = last * CONTEXT.sqrt(last / before) ** 3
     error = error + sum(s.inherited for s in sums) + goal * magnitude / 10
-    if magnitude == 0:
-        error += max(s.beyond() for s in sums)
+    if magnitude == 0:  # all that is known is that the integrand is not where charts reach
+        error += CONTEXT.exp(-(CONTEXT.mpf(Precision.reach) ** 2) / 2)
     if not (CONTEXT.isfinite(full) and CONTEXT.isfinite(error)):
         error = CONTEXT.inf
     return Result(full, error, magnitude, max(sums, key=lambda s: s.largest).peak)

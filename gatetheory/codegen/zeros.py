@@ -1,7 +1,7 @@
 """Zeros of functions near the real axis, for whole batches: where integrands are singular.
 
-A zero at t₀ + id shows on the real axis as a local minimum of the Newton length |f/f'| ≈ |t - t₀ - id|.
-From every such minimum Newton's method is run in the complex plane.
+A zero at t₀ + id shows on the real axis as a local minimum of the Newton length |f/f'| ≈ |t - t₀ -
+id|. From every such minimum Newton's method is run in the complex plane.
 """
 
 from __future__ import annotations
@@ -77,12 +77,10 @@ def distinct(t: Any) -> Any:
     return t[..., : int(np.isfinite(t).sum(axis=-1).max(initial=0))]
 
 
-def _on_line(
-    function: Function, grid: NDArray[np.float64], reach: float, height: float
-) -> Any:
+def _on_line(function: Function, grid: NDArray[np.float64], reach: float, height: float) -> Any:
     """Where the Newton length has local minima on one line, the deepest ones."""
     value, slope = function(grid + 1j * height if height else grid)
-    length = np.abs(np.asarray(value) / slope)
+    length = np.abs(np.asarray(value) / slope) + np.zeros(grid.shape)  # constants included
     length = np.where(np.isfinite(length), length, np.inf)
     lowest = _minima(length, 2 * reach)
     count = min(AT_MOST, int(lowest.sum(axis=-1).max(initial=0)))

@@ -147,7 +147,7 @@ def _grid_lines(special: Complex, reach: float) -> tuple[Array, Array]:
 def _separated(values: Array, gap: float) -> Array:
     """Sorted values, without those that nearly coincide with the one before."""
     ordered = np.unique(values)
-    return ordered[np.concatenate([[True], np.diff(ordered) > gap])]
+    return np.asarray(ordered[np.concatenate([[True], np.diff(ordered) > gap])])
 
 
 def _with_crossings(special: Complex, x: Array, level: Array) -> Complex:

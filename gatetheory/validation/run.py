@@ -71,7 +71,7 @@ def check_sizes(units: Sequence[int] | int | None) -> tuple[int, ...]:
     """
     if units is None:
         return SIZES
-    sizes = (units,) if isinstance(units, int) else tuple(units)
+    sizes = tuple(units) if isinstance(units, Sequence) else (units,)
     if not sizes or any(isinstance(n, bool) or not isinstance(n, int) or n < 2 for n in sizes):
         raise ParameterError(f"units must be whole numbers of at least 2, got {units}")
     if len(sizes) == 1:

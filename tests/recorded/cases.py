@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sympy import Expr, Function, Lambda, Rational, Symbol, symbols, tanh
+from sympy import Expr, Lambda, Rational, Symbol, symbols, tanh
 
 from gatetheory.functions import Nonlinear, logistic
 from gatetheory.model import (
@@ -29,7 +29,7 @@ from gatetheory.model import (
 
 
 def paired() -> Model:
-    """Two fast fields, one adapting the other, behind a multiplicative gate with its own coupling."""
+    """Two fast fields, one adapting the other, behind a gate with a coupling of its own."""
     x, a, u = fields("x a u")
     eta_x, eta_u = local_field("x"), local_field("u")
     heterogeneity, push, s = (Symbol(n, real=True) for n in ("I", "push", "s"))

@@ -97,9 +97,7 @@ def moment(units: Units, k: int) -> float:
                     value = float(np.prod(units.variances[list(kinds)]))
                     for face in _faces(2 * k, pairs):
                         # What a corner contributes depends on its parity and its neighbours.
-                        key = tuple(
-                            (c % 2, kind.get((c - 1) % (2 * k)), kind.get(c)) for c in face
-                        )
+                        key = tuple((c % 2, kind.get((c - 1) % (2 * k)), kind.get(c)) for c in face)
                         if key not in faces:
                             faces[key] = _face_average(units, 2 * k, face, kind)
                         value *= faces[key]

@@ -1,7 +1,8 @@
-"""Simulate what tests/test_every_term.py compares with. Run from anywhere: python tests/recorded/make.py.
+"""Simulate what tests/test_every_term.py compares with: python tests/recorded/make.py.
 
-Writes simulations.json beside this file; takes about four minutes on one core. Nothing here knows the theory:
-states follow the hand-written laws of cases.py, everything else is measured on finite networks.
+Writes simulations.json beside this file; takes about four minutes on one core. Nothing here knows
+the theory: states follow the hand-written laws of cases.py, everything else is measured on finite
+networks.
 
 States are drawn by scrambled Sobol points: averages over units then fluctuate as little as those
 over couplings, which leaves the couplings as the main source of scatter.
@@ -119,7 +120,9 @@ def covariances(case: Any, model: Any, correlation: float) -> dict[str, Any]:
         psi = [signals(unit_state(network, case, s)) for s in (early, late)]
         for i, c in enumerate(model.couplings):
             eta = [network.matrices[c.name] @ p[i] for p in psi]
-            samples.setdefault(f"C_{c.local_field.name}", []).append(float(np.mean(eta[0] * eta[1])))
+            samples.setdefault(f"C_{c.local_field.name}", []).append(
+                float(np.mean(eta[0] * eta[1]))
+            )
     return {n: {str(COVARIANCE_UNITS): summary(v)} for n, v in samples.items()}
 
 

@@ -1,4 +1,4 @@
-"""Folds of the gated network's fixed points, theory.md §9, to the digits given there.
+"""Folds of the gated network's fixed points, to the digits known from independent calculations.
 
 Krishnamurthy, Can and Schwab (2022), Sec. V: pairs of non-zero fixed points are born at finite Δ.
 """
@@ -37,9 +37,7 @@ def test_the_map_touches_the_diagonal(theory: Theory, gain: int, g_h: str, delta
 
 @pytest.mark.parametrize(("gain", "g_h", "delta"), FOLDS)
 @pytest.mark.parametrize("step", ["1e-3", "1e-6", "1e-9", "1e-12"])
-def test_three_above_one_below(
-    theory: Theory, gain: int, g_h: str, delta: str, step: str
-) -> None:
+def test_three_above_one_below(theory: Theory, gain: int, g_h: str, delta: str, step: str) -> None:
     above = solve(
         theory.fixed_points, {"g_h": Rational(g_h) * (1 + Rational(step)), "alpha_r": gain}
     )

@@ -1,4 +1,4 @@
-"""theory.md §9: the non-zero fixed point at β_h = ½, α_r = 5, β_r = 0 is marginal at g_h ≈ 1.8510248."""
+"""The non-zero fixed point at β_h = ½, α_r = 5, β_r = 0 is marginal at g_h ≈ 1.8510248."""
 
 from scipy.optimize import brentq
 
@@ -20,7 +20,7 @@ def test_marginal_gain() -> None:
 
 
 def test_order_parameter_where_it_is_stable() -> None:
-    """theory.md §3: Δ_h = 0.1061 at g_h = 1.48."""
+    """Δ_h = 0.1061 at g_h = 1.48."""
     theory = derive(zoo.gated())
     points = solve(theory.fixed_points, {"g_h": "1.48", "beta_h": "1/2", "alpha_r": 5})
     assert len(points) == 1

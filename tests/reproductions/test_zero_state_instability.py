@@ -1,4 +1,4 @@
-"""The zero fixed point loses stability at g_h σ_r(0) = 1 (Krishnamurthy, Can and Schwab, Sec. IV)."""
+"""The zero fixed point loses stability at g_h σ_r(0) = 1 (Krishnamurthy et al., Sec. IV)."""
 
 import pytest
 import sympy

@@ -39,7 +39,7 @@ def test_classical_against_quadrature(classical_delta: float, exact_law: bool) -
 
 @pytest.mark.slow
 def test_gated_against_its_own_closure_with_many_units() -> None:
-    """N = 4000 with full matrices against theory.md §3: Δ_h = 0.1061 at this point."""
+    """N = 4000 with full matrices against the mean field, Δ_h = 0.1061, at this point."""
     found = annealed_closure(
         zoo.gated(), {"g_h": "1.48", "alpha_r": 5, "beta_h": "0.5"}, 4000, steps=3, seed=2
     )

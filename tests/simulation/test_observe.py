@@ -34,7 +34,7 @@ def test_networks_at_rest() -> None:
 
 
 def test_active_networks() -> None:
-    """The classical network at g = 2: ⟨h²⟩ = 0.4812 for N → ∞ (theory.md §9), a bit less at 400."""
+    """The classical network at g = 2: ⟨h²⟩ = 0.4812 for N → ∞, a bit less at 400."""
     found = simulate(zoo.classical(), {"g": 2}, 400, 6, duration=80, method=RungeKutta4(0.2))
     assert found.statuses == ("active",) * 6
     assert "abscissa" not in found.values

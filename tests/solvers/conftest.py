@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ def average(
         edges |= {(place + k * width) / std for k in (-32, -8, -2, -0.5, 0, 0.5, 2, 8, 32)}
     ends = sorted(e for e in edges if abs(e) <= 13)
     weighted = lambda x: f(std * x) * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)  # noqa: E731
-    pieces = zip(ends, ends[1:], strict=False)
+    pieces = itertools.pairwise(ends)
     return float(sum(quad(weighted, a, b, epsabs=1e-300, epsrel=1e-11)[0] for a, b in pieces))
 
 

@@ -52,9 +52,7 @@ def deltas(points: FixedPoints, name: str = "Delta_h") -> list[float]:
         ({"g_h": 10**8, "alpha_r": 10**6}, 2),
     ],
 )
-def test_number_of_branches(
-    gated: Theory, reference: type, at: dict[str, Any], count: int
-) -> None:
+def test_number_of_branches(gated: Theory, reference: type, at: dict[str, Any], count: int) -> None:
     found = solve(gated.fixed_points, at)
     assert len(found) == count
     assert found.complete
@@ -181,7 +179,7 @@ def test_zero_is_no_fixed_point_with_a_bias(gated: Theory, reference: type) -> N
 
 
 def two_gates() -> Model:
-    """Two fields that gate each other: neither order parameter is explicit given the other's map."""
+    """Two fields that gate each other: neither order parameter is explicit given the other."""
     x, y = fields("x y")
     eta_x, eta_y = local_field("x"), local_field("y")
     g = Parameter("g", 2, POSITIVE)

@@ -16,13 +16,12 @@ def test_classical_by_hand(classical: Theory) -> None:
     """D = −1 + J φ': μ_1 = 1 + a, μ_2 = 1 + 4a + b + a², a = ⟨φ'²⟩, b = ⟨φ'⁴⟩."""
     found = solve(classical.moments, {"g": "1.5"})
     std = np.sqrt(float(found.state["Delta_h"]))
-    x, w = np.polynomial.hermite_e.hermegauss(80)
+    x, w = np.polynomial.legendre.leggauss(300)
+    x, w = 12 * x, 12 * w * np.exp(-72 * x**2) / np.sqrt(2 * np.pi)
     slope2 = (1.5 / np.cosh(1.5 * std * x) ** 2) ** 2
-    a, b, c = (float(w @ slope2**k / w.sum()) for k in (1, 2, 3))
+    a, b = (float(w @ slope2**k) for k in (1, 2))
     assert found.values[0] == pytest.approx(1 + a, rel=1e-9)
     assert found.values[1] == pytest.approx(1 + 4 * a + b + a**2, rel=1e-9)
-    third = 1 + 9 * a + 6 * a**2 + 9 * b - 0 * c
-    assert found.values[2] > third  # the rest is tested against networks
     assert found.trace == -1
 
 

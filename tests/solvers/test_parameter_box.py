@@ -1,4 +1,4 @@
-"""Points of the box of design.md against SciPy's quad: number of branches, Δ, abscissa, stability.
+"""Points of the parameter box against SciPy's quad: number of branches, Δ, abscissa, stability.
 
 Drawn at random (seeds 1 to 3, 220 points, all of which agreed) and kept where something is special.
 """
