@@ -335,7 +335,9 @@ def _verdict(recorded: list[Statement], mutant: Any) -> str:
     return "equivalent" if recorded[0].is_equivalent(mutant) else "survived"
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [pytest.param(m, marks=pytest.mark.slow) if m == "paired" else m for m in MODELS]
+)
 def test_the_equations_agree_with_the_simulations(model: str) -> None:
     for statement in statements(model):
         assert statement.z() < AGREES, statement.name
@@ -351,5 +353,6 @@ def test_every_term_counts(model: str) -> None:
     ]
     assert not survivors, "\n".join(survivors)
     counts = Counter(found.values())
-    assert counts["simulation"] > 0.5 * len(found)
+    direct = [v for (name, _), v in found.items() if name.split(", ")[-1][:2] in ("K_", "C_", "De")]
+    assert direct.count("simulation") > 0.8 * len(direct)
     assert counts["equivalent"] < 0.05 * len(found)

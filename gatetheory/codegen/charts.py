@@ -86,7 +86,7 @@ class Segment:
         x = m.exp(-(s - left + right))
         tail, rest = m.exp(-span), -m.expm1(-span)
         offset = self.slope * m.log1p(rest / (x + tail))
-        rate = self.slope * rest * (x / (1 + x)) / (x + tail) * (1 + left + right)
+        rate = self.slope * rest / ((1 + 1 / x) * (x + tail)) * (1 + left + right)
         return self.start, self.sign * offset, rate
 
 

@@ -83,11 +83,9 @@ class Contours:
         tolerance: float, again: bool,
     ) -> Average:  # fmt: skip
         """Average of elements that share a line."""
-        residues = Residues()
-        if depth:
-            (chart,) = stage.charts(0, stage.bases)
-            pairs = zip(self._pinches, zeros, strict=True)
-            residues = joined([p.on(stage, chart, z).residues(depth) for p, z in pairs])
+        (chart,) = stage.charts(0, stage.bases)
+        pairs = zip(self._pinches, zeros, strict=True)
+        residues = joined([p.on(stage, chart, z).residues(depth) for p, z in pairs])
         average = self._on_line(values, stage, tolerance, depth, residues)
         missed = ~np.asarray(residues.complete) & whole
         if not missed.any():

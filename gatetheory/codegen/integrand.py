@@ -23,8 +23,10 @@ from gatetheory.codegen.conditioning import amplification, phases, pole_order
 from gatetheory.codegen.lowering import Quadrature
 from gatetheory.codegen.pinches import Pinch, find_pinches
 from gatetheory.codegen.rewriting import logcosh, softplus, stable
+from gatetheory.errors import DerivationError
 from gatetheory.functions import logistic
 
+MOST_VARIABLES = 3
 _REACH: dict[type, float] = {
     sympy.tanh: pi / 2,
     sympy.sech: pi / 2,
@@ -119,7 +121,17 @@ class Integrand:
 
 @lru_cache(maxsize=1024)
 def analyse(quadrature: Quadrature) -> Integrand:
-    """Rewrite the integrand of a quadrature in terms of slots."""
+    """Rewrite the integrand of a quadrature in terms of slots.
+
+    Raises:
+        DerivationError: If the average is over too many variables to be done numerically.
+    """
+    if len(quadrature.variables) > MOST_VARIABLES:
+        names = ", ".join(map(str, quadrature.variables))
+        raise DerivationError(
+            f"the average of {quadrature.integrand} over {names} has more than {MOST_VARIABLES} "
+            "variables that are tied together; factorise it or condition on some of them first"
+        )
     finder = _SlotFinder(quadrature.variables)
     expression = finder(stable(quadrature.integrand))
     slots = tuple(

@@ -27,8 +27,6 @@ Prepare = Callable[..., Kernel]
 class Arithmetic(Protocol):
     """The functions that generated code may call."""
 
-    def __hash__(self) -> int: ...
-
     @property
     def names(self) -> dict[str, Any]:
         """What the generated code finds by name."""
@@ -37,6 +35,10 @@ class Arithmetic(Protocol):
     @property
     def eager(self) -> bool:
         """Whether all branches of a piecewise function are evaluated (arrays)."""
+        ...
+
+    def __hash__(self) -> int:
+        """Kernels are kept per arithmetic."""
         ...
 
     def constant(self, number: Expr) -> str:

@@ -12,6 +12,7 @@ from sympy import Dummy, Expr, ImmutableDenseMatrix, Symbol
 
 from gatetheory.codegen.sifting import without_deltas
 from gatetheory.equations.averages import GaussianAverage
+from gatetheory.errors import DerivationError
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def lower(outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> Lowered:
     """Replace every average by a symbol, innermost first.
 
     Raises:
-        ValueError: If an output contains a symbol that is not an argument.
+        DerivationError: If an output contains a symbol that is not an argument.
     """
     found: dict[Expr, Quadrature] = {}
 
@@ -102,8 +103,15 @@ def _check_closed(lowered: Lowered) -> None:
     for q in lowered.quadratures:
         needed = (q.integrand.free_symbols - set(q.variables)) | q.covariance.free_symbols
         if needed - known:
-            raise ValueError(f"undefined symbols {needed - known} in the average {q.integrand}")
+            raise _undefined(needed - known, "average", q.integrand)
         known.add(q.symbol)
     for o in lowered.outputs:
         if o.free_symbols - known:
-            raise ValueError(f"undefined symbols {o.free_symbols - known} in the output {o}")
+            raise _undefined(o.free_symbols - known, "output", o)
+
+
+def _undefined(symbols: set[Symbol], where: str, expression: Expr) -> DerivationError:
+    names = ", ".join(sorted(map(str, symbols)))
+    return DerivationError(
+        f"the {where} {expression} contains {names}, which no argument gives a value to"
+    )

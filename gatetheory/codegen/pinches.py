@@ -32,6 +32,7 @@ class Pinch:
         slopes: Symbols for dA_k/du, one per slot.
         root: Q and its derivatives.
         half_mate: V and its derivatives; P = Q + 2iV.
+        terms: The terms that cancel in U at a zero of Q.
         numerators: For every order k and power j the coefficient and its derivatives.
     """
 
@@ -39,6 +40,7 @@ class Pinch:
     slopes: tuple[Symbol, ...]
     root: tuple[Expr, ...]
     half_mate: tuple[Expr, ...]
+    terms: tuple[Expr, ...]
     numerators: tuple[tuple[tuple[Expr, ...], ...], ...]
 
     @property
@@ -154,6 +156,7 @@ def _prepared(
         slopes,
         taylor(real - I * imaginary, max(order, 2)),
         taylor(imaginary, order - 1),
+        sympy.Add.make_args(real),
         tuple(
             tuple(taylor(c, k - 1) for c in _in_powers(polynomial.coeff_monomial(inverse**k), real))
             for k in range(1, order + 1)

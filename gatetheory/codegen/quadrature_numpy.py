@@ -110,9 +110,10 @@ class NumpyQuadrature:
             pivot_shift: See :func:`gatetheory.codegen.covariance_numpy.cholesky`.
         """
         n = self.dimension
-        law = self._setup(*values)()
+        law, known = _finite(self._setup(*values)())
         size = n * (n + 1) // 2
         factor, valid, least = cholesky(law[:size], n, pivot_shift)
+        valid = valid & known
         slopes, bases = [], []
         for k in range(len(self.integrand.slots)):
             *a, b = law[size + k * (n + 1) : size + (k + 1) * (n + 1)]
@@ -197,6 +198,16 @@ class NumpyQuadrature:
                 origin, offset, _ = chart.nodes(levels.first * np.array([low, high]), ELEMENTARY)
                 ends += list(origin + offset)
         return (float(min(ends)), float(max(ends))) if ends else None
+
+
+def _finite(law: Sequence[Any]) -> tuple[list[Any], Any]:
+    """The numbers with 0 in place of what is not finite, and where all are finite."""
+    known: Any = True
+    for x in law:
+        known = known & np.isfinite(x)
+    if np.all(known):
+        return list(law), True
+    return [np.where(known, x, 0.0) if np.ndim(known) or not known else x for x in law], known
 
 
 def _joined(average: Average, residues: Residues | None) -> Average:

@@ -16,7 +16,7 @@ import numpy as np
 from gatetheory.codegen import charting_numpy as charting
 from gatetheory.codegen.charting_numpy import DOUBLE, ELEMENTARY, trailing
 from gatetheory.codegen.charts import Chart
-from gatetheory.codegen.covariance_numpy import EPS
+from gatetheory.codegen.covariance_numpy import EPS, total
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Integrand
 from gatetheory.codegen.kernels import Kernel, Prepare, compile_kernel
@@ -29,6 +29,8 @@ REACH = 1.4
 _STEP = 0.2
 _HEIGHTS = (0.0, 0.7, -0.7)
 _MOST_CENTRES = 24
+_ON_AXIS = 1e-8
+_INFINITY = 1e150
 Coefficients = list[Any]
 
 
@@ -77,7 +79,7 @@ class PinchKernels:
         self.pinch = pinch
         inner = [*(s.symbol for s in integrand.slots), *pinch.slopes]
         numerators = [e for powers in pinch.numerators for taylor in powers for e in taylor]
-        parts = (pinch.root[:2], pinch.root, pinch.half_mate, numerators)
+        parts = (pinch.root[:2], pinch.root, pinch.half_mate, pinch.terms, numerators)
         self._prepare: list[Prepare] = [
             compile_kernel(p, inner, integrand.outer, DOUBLES) for p in parts
         ]
@@ -114,7 +116,7 @@ class PinchedLine:
         self, pinch: Pinch, kernels: Sequence[Kernel], stage: Stage, chart: Chart, zeros: Any
     ) -> None:
         self.pinch, self.stage, self.chart = pinch, stage, chart
-        self._root, self._taylor, self._half_mate, self._numerators = kernels
+        self._root, self._taylor, self._half_mate, self._terms, self._numerators = kernels
         self._slopes = [trailing(np.asarray(a)) for (a,) in stage.slopes]
         first, last = np.floor(chart.low / _STEP), np.ceil(chart.high / _STEP)
         self._grid = _STEP * np.arange(first, last + 1)
@@ -178,35 +180,52 @@ class PinchedLine:
 
     def residues(self, depth: float) -> Residues:
         """Contribution of the poles between the axis and Im t = -depth."""
+        touching = self._touching()
+        if not depth:
+            return Residues(touching=touching)
         inside = self.heights < depth
         complete = np.abs(self.count(depth) - inside.sum(axis=-1)) < 0.3
         u = np.where(inside, self.zeros, np.nan)
         if not inside.shape[-1]:
             return Residues(complete=complete)
-        ends = self._arguments(0.0, np.array([-DOUBLE.reach, DOUBLE.reach]))
-        scale = np.abs(self._root(*ends)[0]).max(axis=-1, keepdims=True)
-        residue, q, v = self._residue_at(u)
-        touching = inside & (np.asarray(v[0]) == 0)
+        scale = total([np.abs(x) for x in self._terms(*self._arguments(0.0, u))])
+        residue, q = self._residue_at(u)
         known = inside & np.isfinite(residue)
         lower = np.where(known, np.where(self._lower, residue, np.conj(residue)), 0.0)
         size = 2 * np.pi * np.abs(lower)
         noise = EPS * (4 + np.abs(u) + scale / np.abs(q[1])) + np.abs(q[0] / q[1])
         moved = self._residue_at(u + noise)[0]
         error = np.where(known, 16 * EPS * size + 2 * np.pi * np.abs(moved - residue), 0.0)
-        lost = inside & ~known & ~touching
+        lost = inside & ~known & ~np.asarray(touching)[..., None]
         return Residues(
             (2 * np.pi * lower.imag).sum(axis=-1),
-            np.where(lost, np.inf, error).sum(axis=-1),
+            error.sum(axis=-1),
             size.sum(axis=-1),
-            touching.any(axis=-1),
-            complete,
+            touching,
+            complete & ~lost.any(axis=-1),
         )
 
-    def _residue_at(self, u: Any) -> tuple[Any, Any, Any]:
-        """(residue, Taylor coefficients of Q, of V)."""
+    def _touching(self) -> Any:
+        """Whether zeros lie on the axis: V vanishes there and so does Im u.
+
+        A zero too far out to be found shows as a change of sign between infinity and the last node.
+        """
+        far = np.array([-_INFINITY, -DOUBLE.reach, DOUBLE.reach, _INFINITY])
+        arguments = self._arguments(0.0, far)
+        sign = np.sign(np.real(self._root(*arguments)[0])) + 0.0 * far
+        beyond = (sign[..., ::2] * sign[..., 1::2] < 0).any(axis=-1)
+        on_axis = np.asarray(self._half_mate(*arguments)[0] == 0) & np.ones(4, dtype=bool)
+        touching = beyond & on_axis.all(axis=-1)
+        if self.zeros.shape[-1]:
+            half_mate = np.asarray(self._half_mate(*self._arguments(0.0, self.zeros))[0])
+            touching = touching | ((self.heights < _ON_AXIS) & (half_mate == 0)).any(axis=-1)
+        return touching
+
+    def _residue_at(self, u: Any) -> tuple[Any, Any]:
+        """(residue, Taylor coefficients of Q)."""
         arguments = self._arguments(0.0, u)
         q, v = self._taylor(*arguments), self._half_mate(*arguments)
-        return _residue(self.pinch, q, v, self._numerators(*arguments), u), q, v
+        return _residue(self.pinch, q, v, self._numerators(*arguments), u), q
 
 
 def _thinned(centre: Any, width: Any) -> list[Feature]:

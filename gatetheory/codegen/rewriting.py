@@ -16,7 +16,7 @@ from sympy import Add, Expr, Function, Mul, Pow, S
 from gatetheory.functions import logistic
 
 
-class softplus(Function):  # noqa: N801  (functions of SymPy are lower case)
+class softplus(Function):  # noqa: N801
     """log(1 + e^x)."""
 
     nargs = 1

@@ -38,7 +38,9 @@ def brute_force(reference: Any, lowest: float = 1e-9) -> int:
     return int(np.count_nonzero(np.diff(np.sign([reference.map(d) / d - 1 for d in grid]))))
 
 
-@pytest.mark.parametrize("point", POINTS, ids=str)
+@pytest.mark.parametrize(
+    "point", [*POINTS[:5], *(pytest.param(p, marks=pytest.mark.slow) for p in POINTS[5:])], ids=str
+)
 def test_point(gated: Theory, reference: Any, point: tuple[float, ...]) -> None:
     values = dict(zip(NAMES, point, strict=True))
     at = {n: str(v) for n, v in values.items()}
