@@ -18,7 +18,7 @@ from gatetheory.solvers.core_problem import CoreProblem, Root, Roots, as_root, e
 from gatetheory.solvers.line_search import search_line
 from gatetheory.solvers.many_starts import search_many_starts
 from gatetheory.solvers.records import FixedPoint, FixedPoints, Provenance, by_name
-from gatetheory.solvers.refinement import refine_root
+from gatetheory.solvers.refinement import refine_double, refine_root
 
 
 def find_roots(problem: CoreProblem, parameters: Mapping[Symbol, Expr]) -> Roots:
@@ -60,18 +60,21 @@ def solve_fixed_points(
     found = find_roots(programs, parameters)
     points = []
     for root in found.roots:
-        final = root
+        finals = [root]
         if exact_programs is not None:
-            final = refine_root(exact_programs, root, parameters, digits)
-        points.append(
+            refine = refine_double if root.multiple else _refine_simple
+            finals = refine(exact_programs, root, parameters, digits)
+        verdict = None if stable is None else stable(root)
+        points += [
             FixedPoint(
                 values=by_name(final.values),
                 errors=by_name(final.errors),
                 residual=final.residual,
-                stable=None if stable is None else stable(root),
+                stable=verdict,
                 multiple=final.multiple,
             )
-        )
+            for final in finals
+        ]
     return FixedPoints(
         status="ok" if points else "no_solution",
         points=tuple(points),
@@ -81,3 +84,9 @@ def solve_fixed_points(
             by_name(parameters), digits, problem.equations.assumptions, problem.equations.references
         ),
     )
+
+
+def _refine_simple(
+    problem: CoreProblem, root: Root, parameters: Mapping[Symbol, Expr], digits: int
+) -> list[Root]:
+    return [refine_root(problem, root, parameters, digits)]

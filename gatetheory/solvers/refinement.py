@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import mpmath
 from sympy import Expr, Symbol
@@ -51,6 +52,33 @@ def refine_root(
                 "(a fold): move the parameters away from it, or ask for fewer digits"
             )
     return _complete_exactly(problem, core, values, context, multiple=root.multiple)
+
+
+def refine_double(
+    problem: CoreProblem, root: Root, parameters: Mapping[Symbol, Expr], digits: int
+) -> list[Root]:
+    """The one or two solutions that doubles cannot tell apart next to a fold.
+
+    From either side of the pair Newton's method runs monotonically into its nearer member.
+
+    Raises:
+        ConvergenceError: If it does not, because there is none after all.
+    """
+    (u,) = problem.core
+    value, width = float(root.values[u]), float(root.errors[u])  # type: ignore[arg-type]
+    low, high = (
+        refine_root(
+            problem,
+            replace(root, values={**root.values, u: value + side * width}, multiple=False),
+            parameters,
+            digits,
+        )
+        for side in (-2, 2)
+    )
+    gap = abs(high.values[u] - low.values[u])  # type: ignore[operator]
+    if gap > mpmath.mpf(10) ** (2 - digits) * value:
+        return [low, high]
+    return [replace(low, multiple=True)]
 
 
 def _complete_exactly(

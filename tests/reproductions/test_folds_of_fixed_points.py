@@ -62,3 +62,18 @@ def test_a_double_root_at_the_fold(theory: Theory, gain: int, g_h: str, delta: s
     double = found[1]
     assert abs(double["Delta_h"] - float(delta)) < double.errors["Delta_h"] < 1e-6
     assert double.residual < 1e-14
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("gain", "g_h", "delta"), FOLDS)
+def test_more_digits_part_the_double_root(theory: Theory, gain: int, g_h: str, delta: str) -> None:
+    """At a g_h of 24 digits, a pair 1e-13 apart that doubles see as one."""
+    at = {"g_h": Rational(g_h) * (1 + Rational(1, 10**22)), "alpha_r": gain}
+    assert len(solve(theory.fixed_points, at)) == 2
+    found = solve(theory.fixed_points, at, digits=30)
+    assert len(found) == 3
+    low, high = (p["Delta_h"] for p in list(found)[1:])
+    with mpmath.workdps(40):
+        assert low < mpmath.mpf(delta) < high
+        assert 1e-11 < (high - low) / low < 1e-9
+    assert not any(p.multiple for p in found)

@@ -1,6 +1,6 @@
 """Points of the parameter box against SciPy's quad: number of branches, Δ, abscissa, stability.
 
-Drawn at random (seeds 1 to 3, 220 points, all of which agreed) and kept where something is special.
+Drawn at random (330 points, all of which agreed) and kept where something is special.
 """
 
 from typing import Any
