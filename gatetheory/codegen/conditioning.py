@@ -7,7 +7,7 @@ rounded more than the sum of its values suggests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import sympy
 from sympy import Abs, Add, Expr, Pow, S, Symbol
@@ -33,17 +33,17 @@ def phases(expression: Expr, slots: Iterable[Symbol], smooth: tuple[type, ...]) 
     return _degrees(expression, set(slots), own)
 
 
-def pole_order(expression: Expr, slots: Iterable[Symbol], singular: tuple[type, ...]) -> int:
+def pole_order(expression: Expr, slots: Iterable[Symbol], orders: Mapping[type, int]) -> int:
     """Highest order of a pole, if all singular functions have poles at the same place.
 
     Args:
         expression: An integrand in terms of slots.
         slots: Its slots.
-        singular: Functions with simple poles.
+        orders: Order of the poles of each function that has any.
     """
 
     def own(e: Expr) -> dict[Expr, int]:
-        return {S.One: 1} if isinstance(e, singular) else {}
+        return {S.One: orders[type(e)]} if type(e) in orders else {}
 
     return _degrees(expression, set(slots), own).get(S.One, 1)
 

@@ -31,13 +31,13 @@ def exact_to_context(value: Any) -> Any:
         return CONTEXT.mpf(value.numerator) / value.denominator
     if hasattr(value, "_mpf_"):
         return CONTEXT.make_mpf(value._mpf_)
-    if isinstance(value, str):
-        return exact_to_context(Fraction(value))
     if isinstance(value, sympy.Rational):
         return CONTEXT.mpf(int(value.p)) / int(value.q)
     if isinstance(value, sympy.Expr) and value.is_number and value.is_real:
         return CONTEXT.make_mpf(value._to_mpmath(CONTEXT.prec + 10)._mpf_)
     try:
+        if isinstance(value, str):
+            return exact_to_context(Fraction(value))
         return CONTEXT.mpf(float(value))
     except (TypeError, ValueError) as failure:
         raise ParameterError(f"{value!r} is not a real number") from failure

@@ -40,6 +40,8 @@ _REACH: dict[type, float] = {
     sympy.atan: 1.0,
     sympy.asinh: 1.0,
 }
+_ORDERS = dict.fromkeys(_REACH, 1) | {sympy.erf: 3, sympy.erfc: 3}
+"""Order of poles; a function that grows off the axis needs a step as if it had high ones."""
 _ENTIRE = (sympy.exp, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
 _CHOICES = (sympy.Max, sympy.Min, sympy.Piecewise)
 _KINKED = (sympy.Heaviside, sympy.sign, sympy.Abs, sympy.floor, sympy.ceiling)
@@ -119,9 +121,8 @@ class Integrand:
         return int(self.covariance.rows)
 
 
-@lru_cache(maxsize=1024)
 def analyse(quadrature: Quadrature) -> Integrand:
-    """Rewrite the integrand of a quadrature in terms of slots.
+    """Rewrite the integrand of a quadrature in terms of slots; done once per expression.
 
     Raises:
         DerivationError: If the average is over too many variables to be done numerically.
@@ -132,14 +133,20 @@ def analyse(quadrature: Quadrature) -> Integrand:
             f"the average of {quadrature.integrand} over {names} has more than {MOST_VARIABLES} "
             "variables that are tied together; factorise it or condition on some of them first"
         )
-    finder = _SlotFinder(quadrature.variables)
-    expression = finder(stable(quadrature.integrand))
+    return _analysed(quadrature.integrand, quadrature.variables, quadrature.covariance)
+
+
+@lru_cache(maxsize=1024)
+def _analysed(
+    integrand: Expr, variables: tuple[Symbol, ...], covariance: ImmutableDenseMatrix
+) -> Integrand:
+    finder = _SlotFinder(variables)
+    expression = finder(stable(integrand))
     slots = tuple(
         Slot(symbol, slopes, offset, finder.reach[symbol], symbol in finder.kinked)
         for (slopes, offset), symbol in finder.slots.items()
     )
-    inside = quadrature.integrand.free_symbols - set(quadrature.variables)
-    outer = sorted(inside | quadrature.covariance.free_symbols, key=lambda s: s.sort_key())
+    outer = (integrand.free_symbols - set(variables)) | covariance.free_symbols
     symbols = [s.symbol for s in slots]
     pinches = find_pinches(expression, symbols)
     pinched = {p.base for p in pinches}
@@ -150,10 +157,10 @@ def analyse(quadrature: Quadrature) -> Integrand:
         tuple(c for c in finder.curves if c.expression not in pinched),
         pinches,
         tuple(phases(expression, symbols, smooth).items()),
-        pole_order(expression, symbols, tuple(_REACH)),
+        pole_order(expression, symbols, _ORDERS),
         amplification(expression, symbols, pinched),
-        quadrature.covariance,
-        tuple(outer),
+        covariance,
+        tuple(sorted(outer, key=lambda s: s.sort_key())),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import mpmath
 import numpy as np
-from sympy import Expr, Symbol
+from sympy import Expr, Symbol, sympify
 
 from gatetheory.codegen.functions_mpmath import CONTEXT, MULTIPLE, exact_to_context
 from gatetheory.codegen.integrand import analyse
@@ -28,8 +29,18 @@ _ATTEMPTS = 3
 def compile(
     outputs: Sequence[Expr], arguments: Sequence[Symbol], digits: int = DIGITS
 ) -> MpmathProgram:
-    """Compile real expressions in real symbols; averages included."""
-    return MpmathProgram(tuple(outputs), tuple(arguments), digits)
+    """Compile real expressions in real symbols; averages included.
+
+    Compiling the same again costs nothing.
+    """
+    return _compiled(tuple(map(sympify, outputs)), tuple(arguments), digits)
+
+
+@lru_cache(maxsize=512)
+def _compiled(
+    outputs: tuple[Expr, ...], arguments: tuple[Symbol, ...], digits: int
+) -> MpmathProgram:
+    return MpmathProgram(outputs, arguments, digits)
 
 
 class MpmathProgram:

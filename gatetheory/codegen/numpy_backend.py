@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Symbol
+from sympy import Expr, Symbol, sympify
 
 from gatetheory.codegen.covariance_numpy import EPS
 from gatetheory.codegen.functions_numpy import DOUBLES
@@ -25,8 +26,16 @@ TOLERANCE = 1e-13
 
 
 def compile(outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> NumpyProgram:
-    """Compile real expressions in real symbols; averages included."""
-    return NumpyProgram(tuple(outputs), tuple(arguments))
+    """Compile real expressions in real symbols; averages included.
+
+    Compiling the same again costs nothing.
+    """
+    return _compiled(tuple(map(sympify, outputs)), tuple(arguments))
+
+
+@lru_cache(maxsize=512)
+def _compiled(outputs: tuple[Expr, ...], arguments: tuple[Symbol, ...]) -> NumpyProgram:
+    return NumpyProgram(outputs, arguments)
 
 
 class NumpyProgram:
@@ -57,6 +66,8 @@ class NumpyProgram:
                 f"expected {len(self.arguments)} values, for {self.arguments}; got {len(values)}"
             )
         known, shape = _flattened(values)
+        if 0 in shape:
+            return Evaluation(*np.empty((2, len(self.outputs), *shape)))
         first = len(known)
         errors: list[Any] = []
         with np.errstate(all="ignore"):
@@ -71,32 +82,42 @@ class NumpyProgram:
                 known.append(_plain(average.value))
                 errors.append(error)
             results = self._arithmetic(*known)()
+            averages = list(zip(known[first:], errors, strict=True))
             if shape == () and all(isinstance(r, float | int) for r in results):
-                return self._of_numbers(results, errors)
-            return self._of_arrays(results, errors, shape)
+                return self._of_numbers(results, averages)
+            return self._of_arrays(results, averages, shape)
 
-    def _of_numbers(self, results: Sequence[float], errors: Sequence[Any]) -> Evaluation:
-        n, m = len(self.outputs), len(errors)
-        noise = [float(e) for e in errors]
-        values = np.array(results[:n], dtype=float)
+    def _of_numbers(
+        self, results: Sequence[float], averages: Sequence[tuple[Any, Any]]
+    ) -> Evaluation:
+        n, m = len(self.outputs), len(averages)
         total = np.empty(n)
         for i, value in enumerate(results[:n]):
             slopes = results[n + i * m : n + (i + 1) * m]
             e = 4 * EPS * abs(value)
-            e += sum(abs(s) * x for s, x in zip(slopes, noise, strict=True) if s and x)
+            for slope, (average, noise) in zip(slopes, averages, strict=True):
+                if slope and noise:
+                    e += abs(slope) * noise
+                elif not isfinite(average) and type(slope) is not int:
+                    e = inf
             total[i] = e if isfinite(value) and isfinite(e) else inf
-        return Evaluation(values, total)
+        return Evaluation(np.array(results[:n], dtype=float), total)
 
     def _of_arrays(
-        self, results: Sequence[Any], errors: Sequence[Any], shape: tuple[int, ...]
+        self,
+        results: Sequence[Any],
+        averages: Sequence[tuple[Any, Any]],
+        shape: tuple[int, ...],
     ) -> Evaluation:
-        n, m, size = len(self.outputs), len(errors), (int(np.prod(shape)),)
+        n, m, size = len(self.outputs), len(averages), (int(np.prod(shape)),)
         value = np.stack([np.broadcast_to(_flat(r), size) for r in results[:n]])
         error = 4 * EPS * np.abs(value)
         for i in range(n):
             slopes = results[n + i * m : n + (i + 1) * m]
-            for slope, e in zip(slopes, errors, strict=True):
+            for slope, (average, e) in zip(slopes, averages, strict=True):
                 error[i] += _nothing_lost(np.abs(_flat(slope)), _flat(e))
+                if type(slope) is not int:  # an int is the 0 of an output free of this average
+                    error[i] += np.where(np.isfinite(_flat(average)), 0.0, np.inf)
         error = np.where(np.isfinite(value) & np.isfinite(error), error, np.inf)
         return Evaluation(value.reshape(n, *shape), error.reshape(n, *shape))
 
@@ -107,7 +128,7 @@ class NumpyProgram:
         """How the error of an earlier average changes this one."""
         shift = np.maximum(_flat(error), 1e-7 * np.abs(_flat(known[i])))
         shift = np.where(np.isfinite(shift), shift, 0.0)
-        moved = [known[k] if k != i else _plain(known[k] + _like(known[k], shift)) for k in places]
+        moved = [known[k] if k != i else _plain(known[k] + shift) for k in places]
         here = quadrature.rough([known[k] for k in places])
         change = np.abs(quadrature.rough(moved) - here)
         return _nothing_lost(change / np.where(shift > 0, shift, 1.0), error)
@@ -132,10 +153,6 @@ def _plain(x: Any) -> Any:
 
 def _flat(x: Any) -> Any:
     return np.asarray(x, dtype=float)
-
-
-def _like(template: Any, x: Any) -> Any:
-    return float(x) if np.ndim(x) == 0 else x
 
 
 def _nothing_lost(slope: Any, error: Any) -> Any:
