@@ -1,0 +1,182 @@
+"""Linear systems as filters: what covariance of the fields a covariance of the drives leaves.
+
+E ẋ = D x + B u (continuous) or x(t+1) = D x + B u (a map), rows with E = 0 algebraic, is brought to
+the form ẋ = A x + b u, y = q x + f u. White u of unit intensity in drive a leaves
+
+    K_kl(τ) = q_k e^{Aτ} (P q_l + b f_l) + f_k f_l δ(τ),   A P + P Aᵀ + b bᵀ = 0,   τ ≥ 0,
+
+a sum of exponentials. Between replicas separating at rate κ, A becomes A − κ in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from gatetheory.errors import ConvergenceError
+
+Array = NDArray[np.float64]
+
+_DEFECTIVE = 1e8  # condition of the eigenvectors beyond which modes are not told apart
+_SPLIT = 1e-7  # relative perturbation that separates modes of a defective system
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Covariance K(τ) = Re Σ_m weights_m e^{rates_m τ}, τ ≥ 0, plus an instantaneous part.
+
+    Args:
+        weights: One per mode, complex.
+        rates: Continuous time: exponents. A map: logarithms of multipliers are avoided, so these
+            are the multipliers themselves.
+        instant: Coefficient of δ(τ) (of δ_τ0 in a map, included at lag 0).
+        total: ∫K over all lags, the response to a constant.
+    """
+
+    weights: NDArray[np.complex128]
+    rates: NDArray[np.complex128]
+    instant: float
+    total: float
+
+    def flow(self, lags: Array) -> Array:
+        """K at lags ≥ 0 in continuous time, without the instantaneous part."""
+        result = np.zeros(lags.shape)
+        for w, r in zip(self.weights, self.rates, strict=True):
+            if r.imag:
+                result += np.real(w * np.exp(r * lags))
+            else:
+                result += w.real * np.exp(r.real * lags)
+        return result
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A reduced linear system; see the module's text.
+
+    Args:
+        matrix: A, shape (dynamic fields, dynamic fields).
+        inputs: b, shape (dynamic fields, drives).
+        outputs: q of every field, shape (fields, dynamic fields).
+        feed: f of every field, shape (fields, drives).
+        discrete: Whether time counts steps.
+    """
+
+    matrix: Array
+    inputs: Array
+    outputs: Array
+    feed: Array
+    discrete: bool
+
+    @property
+    def slowest(self) -> float:
+        """Longest memory of the system: time (steps) in which its slowest mode falls by e."""
+        if not self.matrix.size:
+            return 0.0
+        values = np.linalg.eigvals(self.matrix)
+        if self.discrete:
+            return float(1 / max(-np.log(np.abs(values).max() + 1e-300), 1e-3))
+        return float(-1 / values.real.max())
+
+    @property
+    def fastest(self) -> float:
+        """Shortest time constant of a mode."""
+        if not self.matrix.size or self.discrete:
+            return 1.0
+        return float(1 / np.abs(np.linalg.eigvals(self.matrix)).max())
+
+    def kernel(self, first: Array, second: Array, drive: int, rate: float = 0.0) -> Kernel:
+        """K_kl of one drive.
+
+        Args:
+            first: u_k as coefficients of the fields.
+            second: u_l.
+            drive: The drive.
+            rate: κ.
+        """
+        b = self.inputs[:, drive]
+        qk, ql = first @ self.outputs, second @ self.outputs
+        fk, fl = float(first @ self.feed[:, drive]), float(second @ self.feed[:, drive])
+        if self.discrete:
+            return self._map_kernel(b, qk, ql, fk, fl, rate)
+        a = self.matrix - rate * np.eye(len(self.matrix))
+        static = np.linalg.solve(a, b) if a.size else b
+        total = float((fk - qk @ static) * (fl - ql @ static))
+        if not a.size:
+            return Kernel(np.empty(0, complex), np.empty(0, complex), fk * fl, total)
+        covariance = scipy.linalg.solve_continuous_lyapunov(a, -np.outer(b, b))
+        rates, vectors = _modes(a)
+        right = np.linalg.solve(vectors, covariance @ ql + b * fl)
+        return _relevant(Kernel((qk @ vectors) * right, rates, fk * fl, total))
+
+    def _map_kernel(
+        self, b: Array, qk: Array, ql: Array, fk: float, fl: float, rate: float
+    ) -> Kernel:
+        a, fade = self.matrix, np.exp(-rate)
+        a, b = a * fade, b * fade
+        static = np.linalg.solve(np.eye(len(a)) - a, b) if a.size else b
+        total = float((fk + qk @ static) * (fl + ql @ static))
+        if not a.size:
+            return Kernel(np.empty(0, complex), np.empty(0, complex), fk * fl, total)
+        covariance = scipy.linalg.solve_discrete_lyapunov(a, np.outer(b, b))
+        rates, vectors = _modes(a)
+        # K(n) = q Aⁿ P q + q A^{n−1} b f for n ≥ 1; at n = 0 the second term is f f.
+        right = np.linalg.solve(vectors, covariance @ ql)
+        extra = np.linalg.solve(vectors, b * fl)
+        safe = np.where(np.abs(rates) > 1e-14, rates, 1e-14)
+        weights = (qk @ vectors) * (right + extra / safe)
+        at_zero = float(np.real(qk @ covariance @ ql)) + fk * fl
+        return Kernel(weights, safe, at_zero - float(np.real(weights.sum())), total)
+
+
+def _modes(a: Array) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    values, vectors = np.linalg.eig(a)
+    if np.linalg.cond(vectors) > _DEFECTIVE:
+        scale = _SPLIT * np.abs(a).max()
+        values, vectors = np.linalg.eig(a + scale * np.diag(np.arange(len(a)) + 0.5))
+    return values.astype(complex), vectors.astype(complex)
+
+
+def _relevant(kernel: Kernel) -> Kernel:
+    """Without modes that a symmetry or the choice of fields leaves out."""
+    size = np.abs(kernel.weights)
+    keep = size > 1e-16 * max(size.max(), 1e-300)
+    return Kernel(kernel.weights[keep], kernel.rates[keep], kernel.instant, kernel.total)
+
+
+def reduce(mass: Sequence[float], drift: Array, drives: Array, discrete: bool) -> Filter:
+    """Eliminate algebraic fields.
+
+    Raises:
+        ConvergenceError: If an algebraic field is not determined by its law, or the system does
+            not forget its initial state.
+    """
+    m = np.asarray(mass, dtype=float)
+    moving, still = np.flatnonzero(m != 0), np.flatnonzero(m == 0)
+    identity = np.eye(len(m))
+    outputs, feed = identity[:, moving].copy(), np.zeros((len(m), drives.shape[1]))
+    try:
+        if len(still):
+            inner = np.linalg.inv(drift[np.ix_(still, still)])
+            outputs[still] = -inner @ drift[np.ix_(still, moving)]
+            feed[still] = -inner @ drives[still]
+    except np.linalg.LinAlgError as error:
+        raise ConvergenceError(
+            "the law of an algebraic field does not determine it at these parameters"
+        ) from error
+    rows = drift[moving]
+    matrix = (rows @ outputs) / m[moving, None] if len(moving) else np.empty((0, 0))
+    inputs = (drives[moving] + rows @ feed) / m[moving, None] if len(moving) else np.empty(
+        (0, drives.shape[1])
+    )
+    values = np.linalg.eigvals(matrix) if matrix.size else np.empty(0)
+    bound = np.abs(values).max(initial=0.0) >= 1 if discrete else values.real.max(initial=-1) >= 0
+    if bound:
+        raise ConvergenceError(
+            "a unit by itself does not forget its initial state at these parameters (a mode of its "
+            "linear law does not decay), so that there is no stationary state"
+        )
+    return Filter(matrix, inputs, outputs, feed, discrete)
