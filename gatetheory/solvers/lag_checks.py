@@ -33,3 +33,19 @@ def least_power(problem: LagProblem, point: LagPoint) -> float:
             power = point.grid.power(row, frequencies)
             lowest = min(lowest, float(power.min() / np.abs(power).max()))
     return lowest
+
+
+def zero_mode_error(problem: LagProblem, point: LagPoint) -> float:
+    """How far C' is from a solution of the linearised problem, relative to its size.
+
+    y' = (∂S/∂C) C' with C' = K * y' extended oddly; what white noise adds to C' is given.
+    """
+    grid = point.grid
+    assert isinstance(grid, ElementGrid)
+    slopes = problem.replica_slopes(point, 1e-13, 0.0)
+    rate = np.array([grid.derivative(row) for row in point.decay])
+    fields = problem.odd_response(grid, rate) + problem.given_derivative(grid)
+    image = np.einsum("ski,ki->si", slopes, fields)
+    weight = grid.weights
+    miss = np.sqrt((weight * (image - rate) ** 2).sum())
+    return float(miss / np.sqrt((weight * rate**2).sum()))

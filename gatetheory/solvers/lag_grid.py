@@ -92,8 +92,13 @@ class ElementGrid:
         """Number of elements."""
         return len(self.edges) - 1
 
-    def convolve(self, ahead: Kernel, behind: Kernel) -> Array:
-        """See :class:`Grid`."""
+    def derivative(self, values: Array) -> Array:
+        """Derivative of a function given at the nodes, at the nodes."""
+        table = values.reshape(self.elements, self.degree) @ _slopes(self.degree).T
+        return np.asarray((table / (np.diff(self.edges) / 2)[:, None]).ravel(), dtype=float)
+
+    def convolve(self, ahead: Kernel, behind: Kernel, parity: int = 1) -> Array:
+        """See :class:`Grid`; ``parity`` −1 extends the function oddly."""
         p, n = self.degree, len(self.nodes)
         targets = np.append(self.nodes, 0.0)
         own = np.append(np.repeat(np.arange(self.elements), p), -1)
@@ -107,7 +112,8 @@ class ElementGrid:
                 block = np.zeros((n + 1, p), dtype=complex)
                 block[later] = np.exp(r * (targets[later] - high))[:, None] * to_end
                 block[columns] = before
-                block += np.exp(r * (targets + low))[:, None] * to_end[::-1]  # the mirror image
+                mirror = np.exp(r * (targets + low))[:, None] * to_end[::-1]
+                block += parity * mirror
                 out[:, columns] += np.real(w * block)
         for w, r in zip(behind.weights, behind.rates, strict=True):
             for j in range(self.elements):
@@ -226,6 +232,14 @@ def split(grid: ElementGrid, marked: Sequence[int]) -> ElementGrid:
 def _legendre(count: int) -> tuple[Array, Array]:
     x, w = np.polynomial.legendre.leggauss(count)
     return x, w
+
+
+@lru_cache(maxsize=16)
+def _slopes(degree: int) -> Array:
+    """Values at the nodes → derivatives at the nodes, on [−1, 1]."""
+    x, _ = _legendre(degree)
+    derivative = np.polynomial.legendre.legder(np.eye(degree))
+    return np.polynomial.legendre.legvander(x, degree - 2) @ derivative @ _to_legendre(degree)
 
 
 @lru_cache(maxsize=16)

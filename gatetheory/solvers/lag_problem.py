@@ -19,7 +19,7 @@ from gatetheory.equations.lag_system import KAPPA, Covariance, LagSystem
 from gatetheory.errors import ConvergenceError
 from gatetheory.functions import instantiate
 from gatetheory.solvers.lag_filter import Filter, Kernel, reduce
-from gatetheory.solvers.lag_grid import Grid
+from gatetheory.solvers.lag_grid import ElementGrid, Grid
 
 Array = NDArray[np.float64]
 
@@ -236,6 +236,30 @@ class LagProblem:
         )
         return white, float(static)
 
+    def odd_response(self, grid: ElementGrid, rates: Array) -> Array:
+        """Derivatives of the covariances read that odd sources leave, shape (K, n)."""
+        n = len(grid.nodes)
+        result = np.zeros((len(self.program.read), n))
+        for row, k in enumerate(self.program.read):
+            for drive, source in enumerate(self.program.system.drive_sources):
+                if source in self.program.sources:
+                    ahead, behind = self.kernel(k, drive)
+                    matrix = grid.convolve(ahead, behind, parity=-1)[:n]
+                    result[row] += matrix @ rates[self.program.sources.index(source)]
+        return result
+
+    def given_derivative(self, grid: ElementGrid) -> Array:
+        """Derivatives of what white noise leaves of the covariances read, shape (K, n)."""
+        result = np.zeros((len(self.program.read), len(grid.nodes)))
+        for row, k in enumerate(self.program.read):
+            first, second = self._weights[k]
+            for w, intensity in enumerate(self.intensities):
+                if intensity:
+                    kernel = self._noise.kernel(first, second, w)
+                    faster = replace(kernel, weights=kernel.weights * kernel.rates)
+                    result[row] += 2 * intensity * faster.flow(grid.nodes)
+        return result
+
     def operators(self, grid: Grid, rate: float = 0.0) -> tuple[Array, Array]:
         """M and t between core sources and covariances read, shapes (K, S, n + 1, n), (K, S)."""
         key = grid, rate
@@ -283,6 +307,20 @@ class LagProblem:
         found = found * point.scale
         at_lag = found[s : s + s * k].reshape(s, k, -1)
         return found[:s], at_lag, found[s + s * k :].reshape(s, k, -1)
+
+    @property
+    def slowest_rate(self) -> float:
+        """Decay rate of a unit's slowest mode."""
+        return 1 / max(self.filter.slowest, 1e-3)
+
+    def replica_slopes(self, point: LagPoint, tolerance: float, rate: float) -> Array:
+        """∂S/∂C(τ) at the nodes, variances fixed, replicas separating at a rate; (S, K, n)."""
+        c = self.covariances_at(point)
+        arguments = self._arguments(c.lagged, c.equal, rate)
+        found = self.program.lag_slopes(*arguments, tolerance=tolerance)
+        if not np.isfinite(found).all():
+            raise ConvergenceError("averages over the pair are not finite at these covariances")
+        return found.reshape(self.sources, len(self.program.read), -1)
 
     def sources_of(self, shape: Array, tolerance: float) -> Array:
         """S where every autocovariance has a given shape, cross-covariances 0; shape (S, n + 1).
