@@ -1,7 +1,8 @@
 """Averages over a pair of Gaussian variables at many covariances at once, in doubles.
 
 What equations for covariances need: ⟨f(x) g(y)⟩ for hundreds of covariances c of a pair, with f and
-g analytic near the real axis; variances and what f and g contain may differ from pair to pair. With ρ = c/√(c_x c_y) both variables share a part,
+g analytic near the real axis; variances, and what f and g contain, may differ from pair to pair.
+With ρ = c/√(c_x c_y) both variables share a part,
 
     x = √c_x (√|ρ| u + √(1−|ρ|) v),   y = √c_y (±√|ρ| u + √(1−|ρ|) w),   u, v, w ~ N(0, 1),
 
@@ -178,9 +179,7 @@ def _split(q: Quadrature, pairs: dict[ImmutableDenseMatrix, _Pair]) -> Expr:
     return total
 
 
-def separate(
-    integrand: Expr, variables: tuple[Symbol, ...]
-) -> list[tuple[Expr, Expr, Expr]]:
+def separate(integrand: Expr, variables: tuple[Symbol, ...]) -> list[tuple[Expr, Expr, Expr]]:
     """Write an integrand as a sum of constant · f(x) g(y).
 
     Raises:
@@ -257,7 +256,7 @@ class _CompiledPair:
             coefficients[:, [0, -1]] /= 2
             size = np.abs(coefficients).max(axis=1, keepdims=True)
             tail = np.abs(coefficients[:, -4:]) / np.where(size > 0, size, 1.0)
-            if tail.max() < 3 * tolerance:
+            if tail.max() < max(3 * tolerance, 2e-15):
                 x = (angles - middle) / half
                 return np.asarray(np.polynomial.chebyshev.chebval(x, coefficients.T), dtype=float)
         return self._at(given, law, tolerance)
@@ -278,7 +277,9 @@ class _CompiledPair:
         shared, own = np.abs(rho), 1 - np.abs(rho)
         exponent = log(1 / tolerance) + _MARGIN
         widths = [np.sqrt(v) for v in variances]
-        pole_u = np.minimum(*(_ratio(r, w * np.sqrt(shared)) for r, w in zip(reach, widths, strict=True)))
+        pole_u = np.minimum(
+            *(_ratio(r, w * np.sqrt(shared)) for r, w in zip(reach, widths, strict=True))
+        )
         pole_v = [_ratio(r, w * np.sqrt(own)) for r, w in zip(reach, widths, strict=True)]
         span = sqrt(2 * exponent)
         steps_u = _step(pole_u, own / np.maximum(shared, 1e-300), exponent)
@@ -286,7 +287,7 @@ class _CompiledPair:
         out = np.empty((len(self.products), length))
         counts = [_rounded(span / s) for s in (steps_u, steps_v)]
         keys = counts[0] * 100_000 + counts[1]
-        # Functions may contain arguments that differ from pair to pair: compiled for each block then.
+        # Where functions contain arguments that differ from pair to pair: prepared for each block.
         varies = any(np.ndim(v) for v in given)
         lined = [np.broadcast_to(v, (length,)) if np.ndim(v) else v for v in given]
         kernels = [] if varies else [f(*given) for f in self._functions]
@@ -321,7 +322,9 @@ class _CompiledPair:
             second = first
             if (r < 0).any():  # u → −u: the grid is symmetric
                 flipped = [f[:, ::-1] for f in first]
-                second = [np.where(r[:, None] < 0, b, a) for a, b in zip(first, flipped, strict=True)]
+                second = [
+                    np.where(r[:, None] < 0, b, a) for a, b in zip(first, flipped, strict=True)
+                ]
         else:
             signed = np.where(r < 0, -1.0, 1.0)[:, None] * common
             second = self._smoothed(kernels[1], widths[1][at], signed, private, inner[1])
@@ -341,7 +344,9 @@ def _nodes(count: int, span: float) -> tuple[Array, Array]:
 
 
 def _rounded(counts: Array) -> NDArray[np.int64]:
-    return np.ceil(_GROWTH ** np.ceil(np.log(np.maximum(counts, 1.0)) / log(_GROWTH))).astype(np.int64)
+    return np.ceil(_GROWTH ** np.ceil(np.log(np.maximum(counts, 1.0)) / log(_GROWTH))).astype(
+        np.int64
+    )
 
 
 def _ratio(reach: Array, width: Array) -> Array:

@@ -40,7 +40,7 @@ def stationary_points(problem: LagProblem) -> tuple[list[Refined], float | None,
     good, trouble = [], ""
     for point in found.points:
         try:
-            refined = refine(problem, point)
+            refined = refine(problem, point, found.quiet)
             _verify(problem, refined)
         except ConvergenceError as error:
             trouble = str(error)

@@ -169,8 +169,10 @@ def reduce(mass: Sequence[float], drift: Array, drives: Array, discrete: bool) -
         ) from error
     rows = drift[moving]
     matrix = (rows @ outputs) / m[moving, None] if len(moving) else np.empty((0, 0))
-    inputs = (drives[moving] + rows @ feed) / m[moving, None] if len(moving) else np.empty(
-        (0, drives.shape[1])
+    inputs = (
+        (drives[moving] + rows @ feed) / m[moving, None]
+        if len(moving)
+        else np.empty((0, drives.shape[1]))
     )
     values = np.linalg.eigvals(matrix) if matrix.size else np.empty(0)
     bound = np.abs(values).max(initial=0.0) >= 1 if discrete else values.real.max(initial=-1) >= 0

@@ -26,6 +26,7 @@ from gatetheory.solvers.lag_filter import Kernel
 Array = NDArray[np.float64]
 
 _INNER = 22  # Gauss nodes of a piece of a convolution integral
+_SHORT = 100.0  # elements up to as many decay lengths are tied together by the kernel
 _FIRST_PIECE = 5.0  # its length in units of the fastest decay
 _GROWTH = 3.0  # ratio of the lengths of successive pieces
 
@@ -49,6 +50,10 @@ class Grid(Protocol):
 
     def sample(self, kernel: Kernel) -> Array:
         """A kernel at the nodes and at lag 0, shape (n + 1,)."""
+        ...
+
+    def space(self, reach: float) -> Array | None:
+        """Columns that span the functions to be considered; None for all."""
         ...
 
     def power(self, values: Array, frequencies: Array) -> Array:
@@ -86,6 +91,35 @@ class ElementGrid:
         w = _legendre(self.degree)[1]
         half = np.diff(self.edges) / 2
         return (half[:, None] * w).ravel()
+
+    def space(self, reach: float) -> Array | None:
+        """Orthonormal columns that span functions smooth across edges and 0 at the last one.
+
+        A kernel that is short beside an element does not reach from the last node of one element
+        to the first of the next; continuity then has to be asked for.
+
+        Args:
+            reach: Decay length of the slowest kernel.
+
+        Returns:
+            Shape (n, n − 2·elements + 1), or None if every element is short enough.
+        """
+        if np.diff(self.edges).max() < _SHORT * reach:
+            return None
+        p, m = self.degree, self.elements
+        left, right = _lagrange(p, np.array([-1.0]))[0], _lagrange(p, np.array([1.0]))[0]
+        slope_left, slope_right = left @ _slopes(p), right @ _slopes(p)
+        half = np.diff(self.edges) / 2
+        rows = np.zeros((2 * m - 1, p * m))
+        for j in range(m - 1):
+            here, there = slice(j * p, (j + 1) * p), slice((j + 1) * p, (j + 2) * p)
+            scale = min(half[j], half[j + 1])
+            rows[2 * j, here], rows[2 * j, there] = right, -left
+            rows[2 * j + 1, here] = slope_right * scale / half[j]
+            rows[2 * j + 1, there] = -slope_left * scale / half[j + 1]
+        rows[-1, -p:] = right
+        q, _ = np.linalg.qr(rows.T, mode="complete")
+        return np.asarray(q[:, 2 * m - 1 :], dtype=float)
 
     @property
     def elements(self) -> int:
@@ -196,6 +230,10 @@ class StepGrid:
     def interpolate(self, values: Array, lags: Array) -> Array:
         """See :class:`Grid`."""
         return np.interp(lags, self.nodes, values, right=0.0)
+
+    def space(self, reach: float) -> Array | None:
+        """Every lag counts for itself."""
+        return None
 
     def power(self, values: Array, frequencies: Array) -> Array:
         """y(0) + 2 Σ y(n) cos(ωn), shape (frequencies,)."""

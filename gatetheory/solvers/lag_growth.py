@@ -16,7 +16,7 @@ from scipy.linalg import lu_factor, lu_solve
 
 from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.lag_grid import ElementGrid, StepGrid
-from gatetheory.solvers.lag_newton import FINE, improved_grid
+from gatetheory.solvers.lag_newton import FINE, admissible, improved_grid, solve_within
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
@@ -54,8 +54,12 @@ def replica_operator(problem: LagProblem, point: LagPoint, rate: float) -> Array
     slopes = problem.replica_slopes(point, FINE, rate)
     matrices, _ = problem.operators(point.grid, rate)
     s, n = problem.sources, len(point.grid.nodes)
-    product = np.einsum("aki,kbij->aibj", slopes, matrices[:, :, :-1])
-    return np.asarray(product.reshape(s * n, s * n), dtype=float)
+    product = np.einsum("aki,kbij->aibj", slopes, matrices[:, :, :-1]).reshape(s * n, s * n)
+    space = problem.space(point.grid)
+    if space is None:
+        return np.asarray(product, dtype=float)
+    inner = space[s:, s:]
+    return np.asarray(inner @ (inner.T @ product @ inner) @ inner.T, dtype=float)
 
 
 def leading(operator: Array, start: Array) -> tuple[float, Array]:
@@ -145,9 +149,10 @@ def _enriched(problem: LagProblem, point: LagPoint) -> LagPoint:
 
 def on_wider_grid(problem: LagProblem, point: LagPoint, grid: ElementGrid | StepGrid) -> LagPoint:
     """The solution on another grid, brought up to date by one step of Newton's method."""
-    moved = point.on(grid)
+    moved = admissible(problem, point.on(grid))
     residual, jacobian, _ = problem.linearized(moved, FINE)
-    return moved.moved(moved.vector - np.linalg.solve(jacobian, residual))
+    change = solve_within(problem.space(grid), jacobian, residual)
+    return moved.moved(moved.vector - change)
 
 
 def _root(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from gatetheory.errors import ConvergenceError
@@ -19,13 +20,18 @@ from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
 
-FINE = 1e-13  # accuracy of the averages for final results
+FINE = 1e-15  # accuracy of the averages for final results
 COARSE = 1e-7  # and while searching
+CURVE = 1e-14  # near the onset the nonlinearity is a small difference
 _FINE_DEGREE = 16
 _TAIL = 3e-11  # Legendre coefficients that a resolved element may end with, relative to the sources
 _END = 1e-11  # what may be left at the last lag
+_NEAR = 10.0  # |quiet − 1| below 1/10 counts as close to the onset
+_FLOOR = 1e-12
+_SAME = 1e-11  # amplitudes on successive grids that agree to this leave nothing to refine
 _LARGEST = 1500  # unknowns
 _HALVINGS = 8
+_ROUNDED = 1e-8  # steps below this that stop falling are rounding
 
 
 def amplitude_row(problem: LagProblem, point: LagPoint) -> Array:
@@ -49,24 +55,29 @@ def newton(
         problem: The system.
         point: Start.
         tolerance: Accuracy of averages.
-        target: Largest residual, relative to the sources.
+        target: Largest last step, relative to the sources; next to an onset, where rounding is
+            magnified, the steps may stop falling earlier.
         steps: Most steps.
 
     Raises:
-        ConvergenceError: If the residual does not fall below the target.
+        ConvergenceError: If the steps do not become small.
     """
+    point = admissible(problem, point)
+    space = problem.space(point.grid)
     size = _size(point)
-    best = np.inf
+    last = np.inf
     for _ in range(steps):
         residual, jacobian, _ = problem.linearized(point, tolerance)
         norm = float(np.abs(residual).max())
-        if norm <= target * size or (norm <= 20 * target * size and norm > best / 2):
-            return point
-        best = min(best, norm)
-        change = _solve(jacobian, residual)
-        point = _backtracked(problem, point, change, norm, tolerance)
+        change = solve_within(space, jacobian, residual)
+        ratio = float(np.abs(change).max()) / size
+        at_floor = ratio < _ROUNDED and ratio > last / 4
+        if ratio <= target or at_floor:
+            return point.moved(point.vector - change) if ratio <= last else point
+        last = ratio
+        point = _backtracked(problem, point, change, norm, tolerance, ratio)
         size = _size(point)
-    raise ConvergenceError(f"Newton's method left a residual of {best / size:.1e}")
+    raise ConvergenceError(f"Newton's method still moves by {last:.1e} of the solution")
 
 
 def newton_at_amplitude(
@@ -77,16 +88,21 @@ def newton_at_amplitude(
     Raises:
         ConvergenceError: If it does not converge.
     """
+    point = admissible(problem, point)
+    space = problem.space(point.grid)
+    if space is not None:
+        space = scipy.linalg.block_diag(space, np.ones((1, 1)))
     norm = np.inf
     for _ in range(20):
         residual, jacobian, by_scale = problem.linearized(point, tolerance)
         row = np.concatenate([np.zeros(problem.sources), amplitude_row(problem, point).ravel()])
         miss = float(row @ point.vector) - value
+        residual = residual if space is None else space[:-1, :-1] @ (space[:-1, :-1].T @ residual)
         norm = max(float(np.abs(residual).max()) / _size(point), abs(miss) / value)
         if norm <= target:
             return point
         bordered = np.block([[jacobian, by_scale[:, None]], [row[None], np.zeros((1, 1))]])
-        change = _solve(bordered, np.append(residual, miss))
+        change = solve_within(space, bordered, np.append(residual, miss))
         ratio = abs(change[-1]) / (0.5 * point.scale)
         step = 1.0 if ratio <= 1 else 1 / ratio
         point = point.moved(point.vector - step * change[:-1], point.scale - step * change[-1])
@@ -95,16 +111,37 @@ def newton_at_amplitude(
     raise ConvergenceError(f"no solution of amplitude {value:.3g} found (residual {norm:.1e})")
 
 
-def _solve(matrix: Array, right: Array) -> Array:
+def admissible(problem: LagProblem, point: LagPoint) -> LagPoint:
+    """The nearest point whose functions are smooth across the elements' edges."""
+    space = problem.space(point.grid)
+    return point if space is None else point.moved(space @ (space.T @ point.vector))
+
+
+def solve_within(space: Array | None, matrix: Array, right: Array) -> Array:
+    """Solve a linear system, projected on a space.
+
+    Raises:
+        ConvergenceError: If it is singular.
+    """
     try:
-        return np.asarray(np.linalg.solve(matrix, right), dtype=float)
+        if space is None:
+            return np.asarray(np.linalg.solve(matrix, right), dtype=float)
+        inner = np.linalg.solve(space.T @ matrix @ space, space.T @ right)
+        return np.asarray(space @ inner, dtype=float)
     except np.linalg.LinAlgError as error:
         raise ConvergenceError("the linearised lag system is singular") from error
 
 
 def _backtracked(
-    problem: LagProblem, point: LagPoint, change: Array, norm: float, tolerance: float
+    problem: LagProblem,
+    point: LagPoint,
+    change: Array,
+    norm: float,
+    tolerance: float,
+    ratio: float,
 ) -> LagPoint:
+    if ratio < 1e-3:  # the region of quadratic convergence
+        return point.moved(point.vector - change)
     step = 1.0
     for _ in range(_HALVINGS):
         trial = point.moved(point.vector - step * change)
@@ -118,7 +155,7 @@ def _backtracked(
             if found < norm * (1 - 0.1 * step) or found < 1e-13:
                 return trial
         step /= 2
-    return point.moved(point.vector - change) if norm < 1e-9 else trial
+    return trial
 
 
 def _size(point: LagPoint) -> float:
@@ -141,8 +178,14 @@ class Refined:
     residual: float
 
 
-def refine(problem: LagProblem, point: LagPoint) -> Refined:
+def refine(problem: LagProblem, point: LagPoint, quiet: float | None = None) -> Refined:
     """Solve to full accuracy on a grid that follows the solution.
+
+    Args:
+        problem: The system.
+        point: A coarse solution.
+        quiet: Response of the quiet state. Close to 1 (the onset) the solution hangs on
+            differences as small as (quiet − 1)², and what is cut off must be smaller still.
 
     Raises:
         ConvergenceError: If the solution cannot be resolved within a bounded number of nodes.
@@ -151,25 +194,32 @@ def refine(problem: LagProblem, point: LagPoint) -> Refined:
         return _refine_map(problem, point)
     grid = point.grid
     assert isinstance(grid, ElementGrid)
+    share = 1.0 if quiet is None else min(1.0, (_NEAR * (quiet - 1)) ** 2)
+    tail, end = max(share * _TAIL, _FLOOR), max(share * _END, _FLOOR / 100)
     point = point.on(ElementGrid(grid.edges, _FINE_DEGREE))
+    before = np.inf
     for _ in range(12):
-        point = newton(problem, point, FINE, 1e-13)
-        better = improved_grid(point, _TAIL, _END)
-        if better is None:
+        point = newton(problem, point, FINE, 1e-12)
+        better = improved_grid(point, tail, end)
+        now = amplitude(problem, point)
+        drift = abs(now - before) / now
+        if better is None or drift < _SAME / np.sqrt(share):
             break
+        before = now
         if len(better.nodes) * problem.sources > _LARGEST:
             raise ConvergenceError("the correlation functions need too many nodes to be resolved")
         point = point.on(better)
     else:
         raise ConvergenceError("the grid did not settle")
     assert isinstance(point.grid, ElementGrid)
-    rich = point.on(ElementGrid(point.grid.edges, _FINE_DEGREE + 4))
+    rich = admissible(problem, point.on(ElementGrid(point.grid.edges, _FINE_DEGREE + 4)))
     residual, jacobian, _ = problem.linearized(rich, FINE * 1e-3)
-    corrected = rich.moved(rich.vector - _solve(jacobian, residual))
+    change = solve_within(problem.space(rich.grid), jacobian, residual)
+    corrected = rich.moved(rich.vector - change)
     before, after = amplitude(problem, rich), amplitude(problem, corrected)
     return Refined(
         corrected,
-        abs(after - before) / abs(after),
+        max(abs(after - before) / abs(after), drift if better is not None else 0.0),
         float(np.abs(residual).max()) / _size(rich),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
@@ -187,6 +188,7 @@ class LagProblem:
         self._static = reduce(mass, drift, numbers(system.statics), system.discrete)
         self.intensities, self.variances = row(system.intensities), row(system.variances)
         self._weights = [(row(c.first), row(c.second)) for c in system.covariances]
+        self._spaces: dict[Grid, Array | None] = {}
         self._matrices: dict[tuple[Grid, float], tuple[Array, Array]] = {}
 
     @property
@@ -307,6 +309,16 @@ class LagProblem:
         found = found * point.scale
         at_lag = found[s : s + s * k].reshape(s, k, -1)
         return found[:s], at_lag, found[s + s * k :].reshape(s, k, -1)
+
+    def space(self, grid: Grid) -> Array | None:
+        """Orthonormal columns of admissible unknowns, plateaus and decays; None for all."""
+        if grid not in self._spaces:
+            own = grid.space(self.filter.slowest)
+            if own is not None:
+                s = self.sources
+                own = scipy.linalg.block_diag(np.eye(s), *([own] * s))
+            self._spaces = {grid: own}
+        return self._spaces[grid]
 
     @property
     def slowest_rate(self) -> float:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from gatetheory.solvers.lag_checks import least_power
 from gatetheory.solvers.lag_grid import ElementGrid, Grid, StepGrid, doubling_edges
 from gatetheory.solvers.lag_newton import (
     COARSE,
+    CURVE,
     amplitude,
     improved_grid,
     newton,
@@ -40,8 +40,10 @@ _SETTLED = 3e-3
 _DEAD = 1e-5
 _STRONGER = 1.6
 _FACTOR = 0.6  # between successive amplitudes on the curve
+_SETTLING = 0.85  # ratio of successive changes of μ that counts as settling
 _SMALLEST = 1e-7  # last amplitude, relative to the first
 _COARSE_TAIL, _COARSE_END = 1e-4, 1e-4
+_CURVE_TAIL, _CURVE_END = 1e-6, 1e-8  # what is cut off must not outweigh the nonlinearity
 _NEGATIVE = 1e-2  # power that coarse errors may leave below zero
 
 
@@ -84,7 +86,7 @@ def search(problem: LagProblem) -> Found:
     if curve_start is None:
         return Found((), quiet, f"relaxation with sources up to {scale:.3g} times as strong")
     points = [] if relaxed is None else [relaxed]
-    points += crossings(problem, curve_start, first_is_solution=relaxed is not None)
+    points += crossings(problem, curve_start, quiet, first_is_solution=relaxed is not None)
     if not points and quiet is not None and quiet > 1:
         raise ConvergenceError(
             "the quiet state is unstable, but no decaying solution was found; the state may "
@@ -150,13 +152,13 @@ def _attempt(problem: LagProblem, point: LagPoint) -> LagPoint | None:
     return found if least_power(problem, found) > -_NEGATIVE else None
 
 
-def _adapted(point: LagPoint) -> LagPoint:
+def _adapted(point: LagPoint, tail: float = _COARSE_TAIL, end: float = _COARSE_END) -> LagPoint:
     if isinstance(point.grid, StepGrid):
         left = np.abs(point.decay[:, -2:]).max() / np.abs(point.decay).max()
-        if left > _COARSE_END and point.grid.length < 700:
+        if left > end and point.grid.length < 700:
             return point.on(StepGrid(2 * point.grid.length))
         return point
-    better = improved_grid(point, _COARSE_TAIL, _COARSE_END)
+    better = improved_grid(point, tail, end)
     return point if better is None else point.on(better)
 
 
@@ -168,10 +170,9 @@ def curve(problem: LagProblem, start: LagPoint) -> Iterator[LagPoint]:
     while value > _SMALLEST * first:
         target = value * factor
         try:
-            shrunk = point.moved(
-                np.concatenate([point.plateau, factor * point.decay.ravel()]), point.scale
+            found = newton_at_amplitude(
+                problem, _shrunk(problem, point, factor), target, CURVE, 1e-9
             )
-            found = newton_at_amplitude(problem, shrunk, target, COARSE, 1e-5)
             found = _settled(problem, found, target)
         except ConvergenceError:
             factor = factor**0.5
@@ -183,27 +184,54 @@ def curve(problem: LagProblem, start: LagPoint) -> Iterator[LagPoint]:
         factor = max(factor * 0.9, _FACTOR)
 
 
+def _shrunk(problem: LagProblem, point: LagPoint, factor: float) -> LagPoint:
+    """A guess at a smaller amplitude: near an onset correlation times grow like a power of it."""
+    guesses = []
+    for power in (0.0, 0.5, 1.0):
+        lags = point.grid.nodes * factor**power
+        rows = [factor * point.grid.interpolate(row, lags) for row in point.decay]
+        guesses.append(point.moved(np.concatenate([point.plateau, np.concatenate(rows)])))
+    return min(guesses, key=lambda g: float(np.abs(problem.residual(g, CURVE)).max()))
+
+
 def _settled(problem: LagProblem, point: LagPoint, target: float) -> LagPoint:
     for _ in range(6):
-        better = _adapted(point)
+        better = _adapted(point, _CURVE_TAIL, _CURVE_END)
         if better.grid == point.grid:
             return point
-        point = newton_at_amplitude(problem, better, target, COARSE, 1e-5)
+        point = newton_at_amplitude(problem, better, target, CURVE, 1e-9)
     return point
 
 
 def crossings(
-    problem: LagProblem, start: LagPoint, *, first_is_solution: bool
+    problem: LagProblem, start: LagPoint, quiet: float | None, *, first_is_solution: bool
 ) -> list[LagPoint]:
     """Solutions at μ = 1 on the curve below a start."""
     found = []
-    points = [start, *curve(problem, start)]
-    for k, (high, low) in enumerate(pairwise(points)):
-        if k == 0 and first_is_solution:
-            continue
-        if (high.scale - 1) * (low.scale - 1) < 0:
+    points = [start]
+    for point in curve(problem, start):
+        points.append(point)
+        high, low = points[-2:]
+        first = len(points) == 2 and first_is_solution
+        if not first and (high.scale - 1) * (low.scale - 1) < 0:
             found.append(_crossing(problem, high, low))
+        # The quiet state's response says on which side of 1 the curve ends.
+        at_end = quiet is None or (point.scale - 1) * (1 - quiet) > 0
+        if at_end and _has_settled([p.scale for p in points]):
+            break
     return found
+
+
+def _has_settled(scales: list[float]) -> bool:
+    """Whether μ approaches its limit at zero amplitude without coming near 1 again.
+
+    The last changes fall geometrically, and what is left of them is less than half the distance.
+    """
+    if len(scales) < 4:
+        return False
+    before, last = abs(scales[-2] - scales[-3]), abs(scales[-1] - scales[-2])
+    ratio = last / before if before > 0 else 1.0
+    return ratio < _SETTLING and last * ratio / (1 - ratio) < abs(scales[-1] - 1) / 2
 
 
 def _crossing(problem: LagProblem, high: LagPoint, low: LagPoint) -> LagPoint:
@@ -217,16 +245,16 @@ def _crossing(problem: LagProblem, high: LagPoint, low: LagPoint) -> LagPoint:
         guess = low.on(low.grid)
         guess = guess.moved(guess.vector * np.exp(x - xb), b.scale)
         try:
-            point = newton_at_amplitude(problem, guess, float(np.exp(x)), COARSE, 1e-6)
+            point = newton_at_amplitude(problem, guess, float(np.exp(x)), CURVE, 1e-9)
         except ConvergenceError:
             break
         ends = [(x, point), (xb, b)] if (point.scale - 1) * fa > 0 else [(xa, a), (x, point)]
-        if abs(point.scale - 1) < 1e-6:
+        if abs(point.scale - 1) < 1e-9:
             break
     best = min((p for _, p in ends), key=lambda p: abs(p.scale - 1))
     solved = best.moved(best.vector, 1.0)
     try:
-        return newton(problem, solved, COARSE, 1e-6)
+        return newton(problem, solved, CURVE, 1e-10)
     except ConvergenceError:
         return solved
 
