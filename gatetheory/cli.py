@@ -18,6 +18,7 @@ from typing import NoReturn
 from gatetheory.errors import ConvergenceError, GatetheoryError, PrecisionError
 
 BAD_INPUT, STOPPED, INTERRUPTED, CLOSED_PIPE = 2, 3, 130, 141
+CLOSURES = ("constant", "factorized", "sampled")
 FORMATS = ("text", "latex", "mathml", "json")
 
 
@@ -89,12 +90,26 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("solve", help="solve derived equations at parameters")
     _add_model(verb)
-    verb.add_argument("result", metavar="RESULT", help="fixed_points, spectrum or moments")
+    verb.add_argument(
+        "result",
+        metavar="RESULT",
+        help="fixed_points, spectrum, moments, correlations, lyapunov or two_time",
+    )
     _add_settings(verb)
     verb.add_argument("--digits", type=int, default=15, metavar="D", help="by default doubles")
-    verb.add_argument("--branch", type=int, metavar="K", help="fixed point, counted from 0")
+    verb.add_argument("--branch", type=int, metavar="K",
+                      help="fixed point or stationary state, counted from 0")  # fmt: skip
     verb.add_argument("--state", nargs="+", action="extend", metavar="NAME=VALUE",
                       help="variances of a synthetic state, instead of a fixed point")  # fmt: skip
+    verb.add_argument("--closure", choices=CLOSURES,
+                      help="of correlations and lyapunov; by default constant where it is exact, "
+                      "else sampled")  # fmt: skip
+    verb.add_argument("--seed", type=int, metavar="S", help="of the closure sampled, by default 0")
+    verb.add_argument("--accuracy", type=float, metavar="A",
+                      help="relative standard error that the closure sampled aims at")  # fmt: skip
+    verb.add_argument("--duration", type=float, metavar="T", help="of two_time, by default 20")
+    verb.add_argument("--step", type=float, metavar="H", help="between times of two_time, "
+                      "by default 1/4 (1 in a map)")  # fmt: skip
     _add_output(verb)
 
     verb = verbs.add_parser("simulate", help="simulate finite networks")

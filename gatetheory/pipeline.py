@@ -9,6 +9,8 @@ Validation compares the last two (:mod:`gatetheory.validation`), the report show
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +22,7 @@ from sympy import Expr, Symbol
 
 from gatetheory.codegen import mpmath_backend, numpy_backend
 from gatetheory.codegen.program import Backend, Program
+from gatetheory.equations.lag_system import LagSystem
 from gatetheory.equations.provenance import Equation
 from gatetheory.equations.shapes import (
     MatrixMoments,
@@ -27,15 +30,26 @@ from gatetheory.equations.shapes import (
     SpectralCondition,
     StateLaw,
 )
-from gatetheory.errors import DerivationError, ParameterError
+from gatetheory.equations.stationary import ReplicaGrowth, StationaryState, is_exact
+from gatetheory.equations.two_time_system import TwoTimeSystem
+from gatetheory.errors import AssumptionWarning, DerivationError, ParameterError
 from gatetheory.model import exact
 from gatetheory.simulation import simulate
 from gatetheory.solvers.core_problem import CoreProblem, Root
+from gatetheory.solvers.correlation_records import Correlations, Lyapunov
+from gatetheory.solvers.correlations import solve_correlations
 from gatetheory.solvers.fixed_points import solve_fixed_points
+from gatetheory.solvers.lag_problem import LagProgram
+from gatetheory.solvers.lyapunov import solve_lyapunov
 from gatetheory.solvers.moments import MomentProgram, solve_moments
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
+from gatetheory.solvers.sampled_correlations import solve_sampled_correlations
+from gatetheory.solvers.sampled_lyapunov import solve_sampled_lyapunov
+from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov
 from gatetheory.solvers.spectrum import SpectralProblem, solve_spectrum, with_boundary
 from gatetheory.solvers.transfer import State, TransferMatrix
+from gatetheory.solvers.two_time import solve_two_time
+from gatetheory.solvers.two_time_record import TwoTime
 from gatetheory.theory.derive import Theory, derive
 
 __all__ = ["boundary", "derive", "eq", "simulate", "solve", "spectral_problem"]
@@ -118,6 +132,12 @@ def moment_programs(problem: MatrixMoments, digits: int) -> MomentProgram:
     return MomentProgram(problem, backend(digits))
 
 
+@lru_cache(maxsize=32)
+def lag_program(system: LagSystem) -> LagProgram:
+    """Programs for stationary correlations and for the growth between replicas."""
+    return LagProgram(system)
+
+
 # ---- solve ---------------------------------------------------------------------------------------
 
 
@@ -127,11 +147,17 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
 
     Args:
         problem: ``theory.fixed_points``, ``theory.spectrum``, ``theory.moments``, or one of their
-            ``synthetic_`` versions.
+            ``synthetic_`` versions; ``theory.correlations``, ``theory.lyapunov``,
+            ``theory.two_time``.
         at: Parameters by name; the rest take their defaults. Decimals are exact (0.1 = 1/10).
         **options: ``digits`` (15 stands for doubles); for spectrum and moments ``branch``, the
             number of the fixed point (default the last), or, for the synthetic versions, ``state``,
-            variances by name; for the spectrum ``trace=True`` to trace the boundary curves.
+            variances by name; for the spectrum ``trace=True`` to trace the boundary curves. For
+            correlations and the Lyapunov exponent ``closure`` (``"constant"``, ``"factorized"``,
+            ``"sampled"``; by default ``constant`` where it is exact, else ``sampled``), with
+            ``"sampled"`` also ``seed``, ``accuracy`` and what
+            :func:`~gatetheory.solvers.sampled_correlations.solve_sampled_correlations` takes. For
+            two times ``times``, (duration, step), and ``initial_std``.
 
     Returns:
         :class:`~gatetheory.solvers.records.FixedPoints`,
@@ -207,6 +233,102 @@ def _(
     parameters = problem.bind(at)
     unknowns = _state(problem.state, problem.law, at, digits, branch, state)
     return solve_moments(moment_programs(problem, digits), parameters, unknowns, digits)
+
+
+@solve.register
+def _(
+    problem: StationaryState,
+    at: Values | None = None,
+    *,
+    closure: str | None = None,
+    digits: int = DOUBLE,
+    **sampling: Any,
+) -> Correlations | SampledCorrelations:
+    _require_doubles(digits, "correlations")
+    parameters = problem.bind(at)
+    name, reason = problem.closure(parameters, closure)
+    if name == "sampled":
+        return solve_sampled_correlations(problem.process, parameters, **sampling)
+    _refuse_sampling_options(sampling, name)
+    system = problem.lag_system(name)
+    exact = is_exact(system, parameters)
+    _warn_of_closure(name, exact)
+    return solve_correlations(lag_program(system), parameters, reason, exact)
+
+
+@solve.register
+def _(
+    problem: ReplicaGrowth,
+    at: Values | None = None,
+    *,
+    closure: str | None = None,
+    branch: int = -1,
+    digits: int = DOUBLE,
+    **sampling: Any,
+) -> Lyapunov | SampledLyapunov:
+    _require_doubles(digits, "the Lyapunov exponent")
+    state = problem.state
+    parameters = state.bind(at)
+    name, reason = state.closure(parameters, closure)
+    if name == "sampled":
+        return solve_sampled_lyapunov(state.process, parameters, **sampling)
+    _refuse_sampling_options(sampling, name)
+    system = state.lag_system(name)
+    exact = is_exact(system, parameters)
+    _warn_of_closure(name, exact)
+    program = lag_program(system)
+    correlations = solve_correlations(program, parameters, reason, exact)
+    return solve_lyapunov(
+        program, parameters, correlations, branch, lambda: quiet_abscissa(state.fixed_points, at)
+    )
+
+
+@solve.register
+def _(
+    problem: TwoTimeSystem,
+    at: Values | None = None,
+    *,
+    times: Any = (20, 0.25),
+    digits: int = DOUBLE,
+    **options: Any,
+) -> TwoTime:
+    _require_doubles(digits, "two-time covariances")
+    return solve_two_time(problem, problem.bind(at), times, **options)
+
+
+def quiet_abscissa(fixed_points: SelfConsistency | None, at: Values | None) -> float | None:
+    """Spectral abscissa (ln radius of a map) of the stable fixed point, if there is one."""
+    if fixed_points is None or fixed_points.linearization is None:
+        return None
+    for number, point in enumerate(solve(fixed_points, at)):
+        if point.stable:
+            spectrum = solve(fixed_points.linearization(), at, branch=number)
+            value = float(spectrum.value)
+            return value if spectrum.quantity == "abscissa" else math.log(value)
+    return None
+
+
+def _require_doubles(digits: int, what: str) -> None:
+    backend(digits)
+    if digits > DOUBLE:
+        raise ParameterError(f"{what} are solved in doubles; leave digits at {DOUBLE} or below")
+
+
+def _refuse_sampling_options(options: Values, closure: str) -> None:
+    if options:
+        raise ParameterError(
+            f"{', '.join(options)}: options of the closure 'sampled'; this is {closure!r}"
+        )
+
+
+def _warn_of_closure(name: str, exact: bool) -> None:
+    if not exact:
+        warnings.warn(
+            f"the closure {name!r} is an approximation where a gate fluctuates; "
+            "compare with closure='sampled'",
+            AssumptionWarning,
+            stacklevel=4,
+        )
 
 
 def boundary(condition: SpectralCondition, solution: Spectrum) -> Spectrum:

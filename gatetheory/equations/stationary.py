@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
 
 from sympy import Expr, Symbol
 
 from gatetheory.equations.lag_system import LagSystem
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import Bind, SelfConsistency
+from gatetheory.equations.single_site_process import SingleSiteProcess
 from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.functions import instantiate
 
@@ -38,7 +38,7 @@ class StationaryState:
     equations: EquationSet
     lag_systems: Mapping[str, LagSystem] = field(hash=False)
     refusals: Mapping[str, str] = field(hash=False)
-    process: Any
+    process: SingleSiteProcess
     fixed_points: SelfConsistency | None
     bind: Bind = field(hash=False, compare=False)
 

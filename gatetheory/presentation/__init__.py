@@ -11,7 +11,9 @@ from typing import Any
 _MODULE_OF = {
     "report": "gatetheory.presentation.page",
     "mathml": "gatetheory.presentation.mathml",
+    "plot_correlations": "gatetheory.presentation.time_figures",
     "plot_fixed_points": "gatetheory.presentation.figures",
+    "plot_lyapunov": "gatetheory.presentation.time_figures",
     "plot_spectrum": "gatetheory.presentation.figures",
     "plot_validation": "gatetheory.presentation.figures",
 }

@@ -10,15 +10,27 @@ from gatetheory.errors import ConvergenceError, DerivationError, ParameterError,
 from gatetheory.model import Model
 from gatetheory.pipeline import backend, derive, solve
 from gatetheory.presentation import json_records as records
+from gatetheory.presentation import time_records
 from gatetheory.presentation.progress import Bar, progress_bar
 from gatetheory.presentation.settings import model_of, result_of, values_of
 from gatetheory.presentation.text import solution_text
+from gatetheory.solvers.correlation_records import Correlations
 from gatetheory.solvers.records import Moments
 from gatetheory.theory.derive import Theory
 
 OK, STOPPED = 0, 3
-SOLVABLE = ("fixed_points", "spectrum", "moments")
+SOLVABLE = ("fixed_points", "spectrum", "moments", "correlations", "lyapunov", "two_time")
 ANSWERED = ("ok", "no_solution", "no_chaotic_state")  # statuses that answer the question
+
+_BELONGS = {
+    "state": ("spectrum", "moments"),
+    "branch": ("spectrum", "moments", "correlations", "lyapunov"),
+    "closure": ("correlations", "lyapunov"),
+    "seed": ("correlations", "lyapunov"),
+    "accuracy": ("correlations", "lyapunov"),
+    "duration": ("two_time",),
+    "step": ("two_time",),
+}
 
 Solved = tuple[records.Record, str]
 
@@ -46,13 +58,24 @@ def _check_solve(options: Namespace, result: str) -> None:
     backend(options.digits)
     if options.state is not None and options.branch is not None:
         raise ParameterError("--state and --branch exclude each other: a synthetic state has none")
-    for name in ("state", "branch"):
-        if result == "fixed_points" and getattr(options, name) is not None:
-            raise ParameterError(f"--{name} belongs to spectrum and moments")
+    for name, results in _BELONGS.items():
+        if result not in results and getattr(options, name) is not None:
+            raise ParameterError(f"--{name} belongs to {' and '.join(results)}")
+    if options.closure != "sampled" and options.closure is not None:
+        for name in ("seed", "accuracy"):
+            if getattr(options, name) is not None:
+                raise ParameterError(f"--{name} belongs to --closure sampled")
 
 
 def _solutions(result: str) -> Callable[..., Solved]:
-    return {"fixed_points": _fixed_points, "spectrum": _spectrum, "moments": _moments}[result]
+    return {
+        "fixed_points": _fixed_points,
+        "spectrum": _spectrum,
+        "moments": _moments,
+        "correlations": _correlations,
+        "lyapunov": _lyapunov,
+        "two_time": _two_time,
+    }[result]
 
 
 def _fixed_points(
@@ -104,6 +127,54 @@ def _moments(
         raise DerivationError(note)
     record = records.moments_record(theory.model, moments, _place(options, state).get("branch"))
     return record, solution_text(theory.model, moments, moments.provenance)
+
+
+def _correlations(
+    theory: Theory, at: dict[str, str], _: object, options: Namespace, bar: Bar
+) -> Solved:
+    bar.step("correlations")
+    found = solve(theory.correlations, at, **_closure(theory, at, options))
+    branch = -1 if options.branch is None else options.branch
+    count = len(found) if isinstance(found, Correlations) else 1
+    if count and not -count <= branch < count:
+        raise ParameterError(f"there is no state {branch}: {count} found, counted from 0")
+    record = time_records.correlations_record(theory.model, found, branch)
+    return record, solution_text(theory.model, found, found.provenance)
+
+
+def _lyapunov(
+    theory: Theory, at: dict[str, str], _: object, options: Namespace, bar: Bar
+) -> Solved:
+    bar.step("Lyapunov exponent")
+    chosen = _closure(theory, at, options)
+    if options.branch is not None:
+        chosen["branch"] = options.branch
+    found = solve(theory.lyapunov, at, **chosen)
+    record = time_records.lyapunov_record(theory.model, found)
+    return record, solution_text(theory.model, found, found.provenance)
+
+
+def _two_time(
+    theory: Theory, at: dict[str, str], _: object, options: Namespace, bar: Bar
+) -> Solved:
+    usual = 1.0 if theory.model.time == "discrete" else 0.25
+    times = (options.duration or 20.0, options.step or usual)
+    bar.step("two times")
+    found = solve(theory.two_time, at, times=times)
+    record = time_records.two_time_record(theory.model, found)
+    return record, solution_text(theory.model, found, found.provenance)
+
+
+def _closure(theory: Theory, at: dict[str, str], options: Namespace) -> dict[str, Any]:
+    """The closure, and what belongs to sampling, as options of ``solve``."""
+    state = theory.correlations
+    name, _ = state.closure(state.bind(at), options.closure)
+    chosen: dict[str, Any] = {"closure": options.closure, "digits": options.digits}
+    if name == "sampled":
+        for option in ("seed", "accuracy"):
+            if getattr(options, option) is not None:
+                chosen[option] = getattr(options, option)
+    return chosen
 
 
 def _place(options: Namespace, state: dict[str, str] | None) -> dict[str, Any]:

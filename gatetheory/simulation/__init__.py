@@ -1,6 +1,17 @@
 """Finite networks straight from a model: an independent witness that knows no theory."""
 
+from gatetheory.simulation.chaos import (
+    CorrelationObservation,
+    LyapunovObservation,
+    observe_correlations,
+    observe_lyapunov,
+)
 from gatetheory.simulation.closure import Closure, annealed_closure
+from gatetheory.simulation.correlations import (
+    CorrelationFunctions,
+    correlations,
+    default_observables,
+)
 from gatetheory.simulation.draw import draw_network, random_state
 from gatetheory.simulation.estimators import Estimate, Extrapolation, estimate, extrapolate, z_score
 from gatetheory.simulation.fixed_points import FixedPoint, Stability, find_fixed_point, stability
@@ -13,6 +24,8 @@ from gatetheory.simulation.jacobian import (
     singular_moments,
 )
 from gatetheory.simulation.linearization import Linearization, linearize
+from gatetheory.simulation.lyapunov import lyapunov_exponents
+from gatetheory.simulation.lyapunov_record import LyapunovSpectrum, kaplan_yorke_dimension
 from gatetheory.simulation.network import Network, UnitState
 from gatetheory.simulation.observe import Observation, simulate
 from gatetheory.simulation.relaxation import Relaxation, relax
@@ -24,11 +37,15 @@ from gatetheory.simulation.trajectory import Trajectory
 __all__ = [
     "Adaptive",
     "Closure",
+    "CorrelationFunctions",
+    "CorrelationObservation",
     "Estimate",
     "Extrapolation",
     "FixedPoint",
     "Iteration",
     "Linearization",
+    "LyapunovObservation",
+    "LyapunovSpectrum",
     "Network",
     "Observation",
     "Relaxation",
@@ -38,6 +55,8 @@ __all__ = [
     "Trajectory",
     "UnitState",
     "annealed_closure",
+    "correlations",
+    "default_observables",
     "draw_network",
     "eigenvalues",
     "estimate",
@@ -46,8 +65,12 @@ __all__ = [
     "find_fixed_point",
     "integrate",
     "jacobian",
+    "kaplan_yorke_dimension",
     "linearize",
+    "lyapunov_exponents",
     "mean_trace",
+    "observe_correlations",
+    "observe_lyapunov",
     "random_state",
     "relax",
     "response",

@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 from scipy.special import expit
 from sympy import Expr, Lambda, Symbol
 from sympy.printing.numpy import SciPyPrinter
@@ -61,18 +62,25 @@ def compile_kernel(arguments: tuple[Symbol, ...], expressions: tuple[Expr, ...])
         arguments: Symbols, in the order of the kernel's arguments.
         expressions: Free of abstract nonlinearities (see :func:`define`).
     """
-    printer = _Printer(
-        {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": False}
-    )
     function = sympy.lambdify(
         list(arguments),
         [sympy.sympify(e) for e in expressions],
         modules=[{"expit": expit, "sech": _sech}, "scipy", "numpy"],
-        printer=printer,
+        printer=_printer(),
         dummify=True,  # a parameter may be called "exp" or "x0"
         cse=True,  # safe here: no expression has a bound variable
     )
     return Kernel(cast("Callable[..., Sequence[ArrayLike]]", function), len(expressions))
+
+
+def numpy_text(expression: Expr) -> str:
+    """An expression as NumPy source; evaluate it among :func:`numpy_names`."""
+    return cast("str", _printer().doprint(expression))
+
+
+def numpy_names() -> dict[str, Any]:
+    """Every name that :func:`numpy_text` may use."""
+    return {**vars(special), **vars(np), "expit": expit, "sech": _sech}
 
 
 def define(expression: Expr, definitions: Mapping[str, Lambda]) -> Expr:
@@ -93,6 +101,12 @@ def as_double(number: Expr, name: str) -> float:
     if not math.isfinite(value):
         raise ParameterError(f"{name} = {number} does not fit a double")
     return value
+
+
+def _printer() -> _Printer:
+    return _Printer(
+        {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": False}
+    )
 
 
 def _sech(x: ArrayLike) -> Array:

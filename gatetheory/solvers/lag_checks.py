@@ -20,7 +20,7 @@ _FREQUENCIES = 160
 
 
 def least_power(problem: LagProblem, point: LagPoint) -> float:
-    """Least power of a source over frequencies, relative to its largest; negative: no covariance."""
+    """Least power of a source over frequencies, relative to its largest (0 if none is negative)."""
     if isinstance(point.grid, ElementGrid):
         width = float(point.grid.edges[-1])
         frequencies = np.geomspace(0.3 / width, 6 / max(problem.filter.fastest, 1e-2), _FREQUENCIES)

@@ -83,7 +83,7 @@ class ElementGrid:
         x = _legendre(self.degree)[0]
         low, high = np.array(self.edges[:-1]), np.array(self.edges[1:])
         middle, half = (low + high) / 2, (high - low) / 2
-        return (middle[:, None] + half[:, None] * x).ravel()
+        return np.asarray((middle[:, None] + half[:, None] * x).ravel(), dtype=float)
 
     @cached_property
     def weights(self) -> Array:

@@ -19,7 +19,7 @@ from gatetheory.codegen.pairs_numpy import PairProgram, compile_pairs
 from gatetheory.equations.lag_system import KAPPA, Covariance, LagSystem
 from gatetheory.errors import ConvergenceError
 from gatetheory.functions import instantiate
-from gatetheory.solvers.lag_filter import Filter, Kernel, reduce
+from gatetheory.solvers.lag_filter import Kernel, reduce
 from gatetheory.solvers.lag_grid import ElementGrid, Grid
 
 Array = NDArray[np.float64]
@@ -182,7 +182,11 @@ class LagProblem:
             definite = [instantiate(e, system.definitions) for e in entries]
             return np.array([_number(e.xreplace(dict(parameters))) for e in definite])
 
-        mass, drift, drives = row(system.mass), numbers(system.drift), numbers(system.drives)
+        mass, drift, drives = (
+            row(system.mass).tolist(),
+            numbers(system.drift),
+            numbers(system.drives),
+        )
         self.filter = reduce(mass, drift, drives, system.discrete)
         self._noise = reduce(mass, drift, numbers(system.noises), system.discrete)
         self._static = reduce(mass, drift, numbers(system.statics), system.discrete)

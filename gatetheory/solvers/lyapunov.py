@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from sympy import Expr, Symbol
@@ -33,16 +34,17 @@ def solve_lyapunov(
         ParameterError: If there is no such branch.
         ConvergenceError: If the eigenproblem is not solved.
     """
-    common = {
-        "correlations": correlations,
-        "closure": correlations.closure,
-        "exact": correlations.exact,
-        "provenance": correlations.provenance,
-    }
+    record = partial(
+        Lyapunov,
+        correlations=correlations,
+        closure=correlations.closure,
+        exact=correlations.exact,
+        provenance=correlations.provenance,
+    )
     if not len(correlations):
-        return Lyapunov(
+        return record(
             status="no_chaotic_state", value=None, error=None, residual=None,
-            mode_lags=np.empty(0), mode={}, abscissa=quiet_abscissa(), **common,
+            mode_lags=np.empty(0), mode={}, abscissa=quiet_abscissa(),
         )  # fmt: skip
     if not -len(correlations) <= branch < len(correlations):
         raise ParameterError(
@@ -57,8 +59,7 @@ def solve_lyapunov(
         )
     names = list(program.system.sources)
     mode = {names[s]: row for s, row in zip(program.sources, found.mode.decay, strict=True)}
-    return Lyapunov(
+    return record(
         status="ok", value=found.rate, error=found.error, residual=found.residual,
-        mode_lags=found.mode.grid.nodes, mode=mode, abscissa=None, **common,
+        mode_lags=found.mode.grid.nodes, mode=mode, abscissa=None,
     )  # fmt: skip
-

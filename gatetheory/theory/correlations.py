@@ -5,8 +5,8 @@ covariances obey linear equations in the lag with sources that are averages over
 
     d(∂_τ) d(−∂_τ) C_x(τ) = n(∂_τ) n(−∂_τ) s_a² ⟨ψ_a(x) ψ_a(x')⟩,   (x, x') ~ N(0, C(0), C(τ)).
 
-Where a gate s(y) multiplies the law of a field, ẋ = s(y)(η − x), the closure ``factorized`` averages
-gate and field apart. Applying ∂_t + s at both times,
+Where a gate s(y) multiplies the law of a field, ẋ = s(y)(η − x), the closure ``factorized``
+averages gate and field apart. Applying ∂_t + s at both times,
 
     ⟨(∂_t + s)(∂_t' + s') x x'⟩ = ⟨s s' η η'⟩,
 
@@ -30,8 +30,8 @@ from gatetheory.errors import DerivationError
 from gatetheory.functions import Nonlinear, differentiate, instantiate
 from gatetheory.model import Model
 from gatetheory.references import PRICE
-from gatetheory.theory.gaussian_fields import GaussianFields, Gate, gaussian_fields
-from gatetheory.theory.lag_equations import LAG, field_equation, named
+from gatetheory.theory.gaussian_fields import Gate, GaussianFields, gaussian_fields
+from gatetheory.theory.lag_equations import LAG, covariance_equation, named
 from gatetheory.theory.signals import Slots
 from gatetheory.theory.single_site import (
     INDEPENDENT_COUPLINGS,
@@ -135,24 +135,24 @@ def derive_correlations(single_site: SingleSite, closure: str) -> LagSystem:
 def _main(model: Model, linear: GaussianFields) -> str:
     """The field that solutions are ordered by: the first one that a signal reads."""
     read = set().union(*(c.signal.free_symbols for c in model.couplings))
-    return next(x.name for x in linear.fields if x in read)
+    return str(next(x.name for x in linear.fields if x in read))
 
 
-def gate_of(gate: Gate, local_fields: tuple[Symbol, ...]) -> tuple[Expr, Symbol]:
-    """The gate s(y) and the local field η of a law s(y)(η − x).
+def gate_of(gate: Gate, linear: GaussianFields) -> tuple[Expr, Symbol]:
+    """The gate s(y)/τ and the local field η of a law τ ẋ = s(y)(η − x).
 
     Raises:
         DerivationError: If the law has another form.
     """
     s = -differentiate(gate.law, gate.field)
-    driving = [e for e in local_fields if gate.law.has(e)]
+    driving = [e for e in linear.local_fields if gate.law.has(e)]
     form = len(driving) == 1 and sympy.expand(gate.law - s * (driving[0] - gate.field)) == 0
     if not form or s.has(gate.field, *driving):
         raise DerivationError(
             f"the factorized closure needs a law s(y) (η − {gate.field}); that of {gate.field} is "
             f'{gate.law}: use closure="sampled"'
         )
-    return s, driving[0]
+    return s / linear.mass[linear.fields.index(gate.field)], driving[0]
 
 
 def _factorize(
@@ -172,10 +172,17 @@ def _factorize(
     S = C_s C_η + [(ν + κ)² − ∂² − L] C_x contains no derivative. With ν the gate's largest value S
     is a covariance at every step of an iteration.
     """
-    s, eta = gate_of(gate, linear.local_fields)
     i = linear.fields.index(gate.field)
-    if linear.mass[i] != 1:
-        s = s / linear.mass[i]
+    s, eta = gate_of(gate, linear)
+    driven = linear.drives.col(linear.local_fields.index(eta))
+    others = [
+        x for x, slope in zip(linear.fields, driven, strict=True) if slope != 0 and x != gate.field
+    ]
+    if others:
+        raise DerivationError(
+            f"{eta} drives {gate.field} and {', '.join(map(str, others))}; averaged apart from its "
+            f'gate {gate.field} would lose their common part: use closure="sampled"'
+        )
     reading = slots.read(s)
     pair = slots.two_times(reading, reading)
     mean = slots.two_times(reading, S.One)
@@ -186,8 +193,8 @@ def _factorize(
     plain = sympy.expand((nu + KAPPA + derivative) * (nu + KAPPA - derivative))
     excess = sympy.expand(plain - operator(derivative))
     names = list(sources)
-    driven = sources[names[order[linear.local_fields.index(eta)]]]
-    sources = {**sources, f"S_{gate.field}": pair * driven + excess * covariance.symbol}
+    source = sources[names[order[linear.local_fields.index(eta)]]]
+    sources = {**sources, f"S_{gate.field}": pair * source + excess * covariance.symbol}
     rows = drift.as_mutable()
     columns = drives.as_mutable()
     for k in range(rows.cols):
@@ -224,9 +231,7 @@ def factorized_operator(mean: Expr, pair: Expr) -> Callable[[Symbol], Expr]:
 
     def operator(derivative: Symbol) -> Expr:
         times = {now: KAPPA + derivative, then: KAPPA - derivative}
-        return sympy.expand(
-            sum(c.subs(times) * averages[powers] for powers, c in product.terms())
-        )
+        return sympy.expand(sum(c.subs(times) * averages[powers] for powers, c in product.terms()))
 
     return operator
 
@@ -273,17 +278,16 @@ def _equations(
     names = list(sources)
     equations = []
     gated = {g.field for g in linear.gates} if closure == "factorized" else set()
-    for i, x in enumerate(linear.fields):
-        local = {
-            a: named(names[order[a]]) for a in range(len(linear.local_fields))
-        }
-        left, right = field_equation(linear, i, named(f"C_{x.name}"), local)
+    local = [named(names[order[a]]) for a in range(len(linear.local_fields))]
+    for x in linear.fields:
+        row = tuple(S.One if y == x else S.Zero for y in linear.fields)
+        left, right = covariance_equation(linear, row, row, named(f"C_{x.name}"), local)
         steps = [
             Step("law", f"{x} is Gaussian: {single_site.classes[x].reason}", model.resolved_laws[x])
         ]
         if x in gated:
             gate = next(g for g in linear.gates if g.field == x)
-            s, eta = gate_of(gate, linear.local_fields)
+            s, eta = gate_of(gate, linear)
             reading = slots.read(s)
             pair, mean = slots.two_times(reading, reading), slots.two_times(reading, S.One)
             derivative = Symbol("s", real=True)
@@ -304,6 +308,23 @@ def _equations(
                 rhs=right,
                 meaning=f"covariance of {x} at lag τ",
                 trace=tuple(steps),
+                assumptions=tuple(assumptions),
+                references=model.references,
+            )
+        )
+    fields = {f"C_{x.name}" for x in linear.fields}
+    for c in slots.covariances:
+        if c.name in fields:
+            continue
+        left, right = covariance_equation(linear, c.first, c.second, named(c.name), local)
+        equations.append(
+            Equation(
+                tag=c.name,
+                lhs=left,
+                rhs=right,
+                meaning=f"covariance of {_combined(linear, c.first)} at lag τ with "
+                f"{_combined(linear, c.second)} at lag 0",
+                trace=(Step("stationary", "∂_t = ∂_τ and ∂_t' = −∂_τ", left),),
                 assumptions=tuple(assumptions),
                 references=model.references,
             )
@@ -330,3 +351,6 @@ def _equations(
     return equations
 
 
+def _combined(linear: GaussianFields, row: tuple[Expr, ...]) -> Expr:
+    """A combination of fields in words of symbols."""
+    return sympy.Add(*(c * x for c, x in zip(row, linear.fields, strict=True)))

@@ -7,15 +7,20 @@ from functools import cached_property
 
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, SpectralCondition
-from gatetheory.errors import ParameterError
+from gatetheory.equations.stationary import ReplicaGrowth, StationaryState
+from gatetheory.equations.two_time_system import TwoTimeSystem
+from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.model import Model
 from gatetheory.theory.fixed_points import derive_fixed_points, fixed_point_law
 from gatetheory.theory.jacobian import synthetic_law
 from gatetheory.theory.moments import derive_moments
 from gatetheory.theory.single_site import SingleSite
 from gatetheory.theory.spectrum import derive_spectrum
+from gatetheory.theory.stationary import derive_growth, derive_stationary_state
+from gatetheory.theory.two_time import derive_two_time
 
-RESULTS = ("single_site", "fixed_points", "spectrum", "moments")
+RESULTS = ("single_site", "fixed_points", "spectrum", "moments", "correlations", "lyapunov",
+           "two_time")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,27 @@ class Theory:
     def synthetic_moments(self) -> MatrixMoments:
         """Moments of the Jacobian at a state with given variances."""
         return derive_moments(self.model, synthetic_law(self.model), "a synthetic state", None)
+
+    @cached_property
+    def correlations(self) -> StationaryState:
+        """Stationary correlation functions, under every closure the model has."""
+        return derive_stationary_state(self.single_site, self._fixed_points())
+
+    @cached_property
+    def lyapunov(self) -> ReplicaGrowth:
+        """The largest Lyapunov exponent, from two replicas of the stationary state."""
+        return derive_growth(self.single_site, self.correlations)
+
+    @cached_property
+    def two_time(self) -> TwoTimeSystem:
+        """Covariances at two times, from given initial values on."""
+        return derive_two_time(self.single_site)
+
+    def _fixed_points(self) -> SelfConsistency | None:
+        try:
+            return self.fixed_points
+        except DerivationError:
+            return None
 
     def equations(self, result: str) -> EquationSet:
         """The equations of a result, by its name.

@@ -110,6 +110,12 @@ def gaussian_fields(model: Model) -> GaussianFields:
         DerivationError: If one of these fields is non-Gaussian; the message offers sampling.
     """
     relevant = _relevant(model)
+    if not relevant:
+        names = ", ".join(c.name for c in model.couplings)
+        raise DerivationError(
+            f"no signal of model {model.name} reads a field (couplings {names}), so that nothing "
+            "fluctuates in time"
+        )
     classes = classify(model)
     for x in relevant:
         if classes[x].kind == "non-Gaussian":
@@ -117,8 +123,8 @@ def gaussian_fields(model: Model) -> GaussianFields:
                 f"{x} is non-Gaussian ({classes[x].reason}), so that its correlations obey no "
                 'closed equation; use closure="sampled"'
             )
-    laws = {x: law for x, law in model.resolved_laws.items() if x in relevant}
     inputs = {i.symbol: i.value for i in model.inputs if isinstance(i, ConstantInput)}
+    laws = {x: law.xreplace(inputs) for x, law in model.resolved_laws.items() if x in relevant}
     gates = []
     for members in strongly_connected(model):
         for x in members:
@@ -143,7 +149,10 @@ def _relevant(model: Model) -> tuple[Symbol, ...]:
 
 
 def _linear(
-    model: Model, laws: Mapping[Symbol, Expr], inputs: Mapping[Symbol, Expr], gates: tuple[Gate, ...]
+    model: Model,
+    laws: Mapping[Symbol, Expr],
+    inputs: Mapping[Symbol, Expr],
+    gates: tuple[Gate, ...],
 ) -> GaussianFields:
     by_symbol = {f.symbol: f for f in model.fields}
     fields = tuple(laws)

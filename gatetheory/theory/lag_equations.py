@@ -11,43 +11,46 @@ shifts time by one step, and κ is the logarithm of the multiplier's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sympy
-from sympy import Expr, Function, Poly, S, Symbol
+from sympy import Expr, Function, ImmutableDenseMatrix, Poly, S, Symbol
 
-from gatetheory.equations.lag_system import KAPPA
 from gatetheory.theory.gaussian_fields import GaussianFields
 
 LAG = Symbol("tau", real=True)
 SHIFT = Symbol("s", real=True)
 
 
-def transfer(fields: GaussianFields, field: int, drive: int) -> Expr:
-    """G(s) of a field and a local field, a rational function of s."""
+def responses(fields: GaussianFields, columns: ImmutableDenseMatrix) -> ImmutableDenseMatrix:
+    """G(s) of every field to every column of a driving matrix, rational functions of s."""
     pencil = SHIFT * sympy.diag(*fields.mass) - fields.drift
-    if pencil.rows == 1:
-        return sympy.cancel(fields.drives[0, drive] / pencil[0, 0])
-    column = pencil.adjugate() * fields.drives[:, drive]
-    return sympy.cancel(column[field] / pencil.det(method="berkowitz"))
+    determinant = pencil.det(method="berkowitz")
+    return ImmutableDenseMatrix(
+        (pencil.adjugate() * columns).applyfunc(lambda e: sympy.cancel(e / determinant))
+    )
 
 
-def fraction(g: Expr) -> tuple[Expr, Expr]:
-    """Numerator and denominator, scaled so that the denominator's constant term is 1 if it can."""
+def fraction(g: Expr, discrete: bool) -> tuple[Expr, Expr]:
+    """Numerator and denominator as polynomials in s.
+
+    In continuous time the denominator's constant term is made 1, if it is not 0: d(0) = 1 says
+    that a constant drive is followed with the gain n(0).
+    """
     n, d = sympy.fraction(sympy.together(g))
     constant = d.subs(SHIFT, 0)
-    scale = constant if constant != 0 else S.One
+    scale = S.One if discrete or constant == 0 else constant
     return sympy.expand(sympy.cancel(n / scale)), sympy.expand(sympy.cancel(d / scale))
 
 
-def at_both_times(polynomial: Expr, discrete: bool, rate: Expr = S.Zero) -> Expr:
-    """p(∂_t) p(∂_t') as a polynomial in s = ∂_τ (Laurent in the shift z for a map)."""
+def at_both_times(first: Expr, second: Expr, discrete: bool, rate: Expr = S.Zero) -> Expr:
+    """p(∂_t) q(∂_t') as a polynomial in s = ∂_τ (Laurent in the shift z for a map)."""
     if discrete:
         factor = sympy.exp(rate)
-        earlier = polynomial.subs(SHIFT, factor / SHIFT)
-        return sympy.expand(polynomial.subs(SHIFT, factor * SHIFT) * earlier)
-    first = polynomial.subs(SHIFT, rate + SHIFT)
-    return sympy.expand(first * polynomial.subs(SHIFT, rate - SHIFT))
+        later = first.subs(SHIFT, factor * SHIFT)
+        return sympy.expand(later * second.subs(SHIFT, factor / SHIFT))
+    later = first.subs(SHIFT, rate + SHIFT)
+    return sympy.expand(later * second.subs(SHIFT, rate - SHIFT))
 
 
 def applied(operator: Expr, function: Callable[[Expr], Expr], discrete: bool) -> Expr:
@@ -66,34 +69,68 @@ def applied(operator: Expr, function: Callable[[Expr], Expr], discrete: bool) ->
     return total
 
 
-def field_equation(
+def covariance_equation(
     fields: GaussianFields,
-    index: int,
+    first: Sequence[Expr],
+    second: Sequence[Expr],
     covariance: Callable[[Expr], Expr],
-    sources: dict[int, Callable[[Expr], Expr]],
+    sources: Sequence[Callable[[Expr], Expr]],
     rate: Expr = S.Zero,
 ) -> tuple[Expr, Expr]:
-    """Both sides of the equation of a field's covariance.
+    """Both sides of the equation of a covariance C_kl.
 
     Args:
         fields: The linear system.
-        index: The field.
-        covariance: Its covariance (or χ) as a function of the lag.
-        sources: Covariance (or its variation) of every local field, by its index.
-        rate: κ between two replicas, 0 for correlations.
+        first: u_k as coefficients of the fields.
+        second: u_l.
+        covariance: C_kl (or χ_kl) as a function of the lag.
+        sources: Covariance (or its variation) of every local field.
+        rate: κ between two replicas, 0 for correlations; inputs are the same in both replicas and
+            are left out then.
     """
-    parts = {a: fraction(transfer(fields, index, a)) for a in sources}
-    parts = {a: p for a, p in parts.items() if p[0] != 0}
-    common = sympy.S.One
-    for _, d in parts.values():
-        common = sympy.lcm(common, d)
-    left = applied(at_both_times(common, fields.discrete, rate), covariance, fields.discrete)
+    given = rate == 0
+    driving = fields.drives
+    if given:
+        driving = driving.row_join(fields.noises).row_join(fields.statics)
+    table = responses(fields, ImmutableDenseMatrix(driving))
+    rows = [ImmutableDenseMatrix([list(u)]) * table for u in (first, second)]
+    parts = [[fraction(sympy.cancel(g), fields.discrete) for g in row] for row in rows]
+    denominators = []
+    for side in parts:
+        common = S.One
+        for n, d in side:
+            common = common if n == 0 else sympy.lcm(common, d)
+        denominators.append(common)
+    discrete = fields.discrete
+    left = applied(at_both_times(denominators[0], denominators[1], discrete, rate), covariance, discrete)
     right = S.Zero
-    for a, (n, d) in parts.items():
-        numerator = sympy.expand(n * sympy.cancel(common / d))
-        operator = at_both_times(numerator, fields.discrete, rate)
-        right += applied(operator, sources[a], fields.discrete)
+    count, noises = len(fields.local_fields), len(fields.intensities)
+    for a in range(driving.cols):
+        numerators = [
+            sympy.expand(side[a][0] * sympy.cancel(common / side[a][1]))
+            for side, common in zip(parts, denominators, strict=True)
+        ]
+        if 0 in numerators:
+            continue
+        operator = at_both_times(numerators[0], numerators[1], discrete, rate)
+        if a < count:
+            right += applied(operator, sources[a], discrete)
+        elif a < count + noises:
+            strength = 2 * fields.intensities[a - count]
+            right += strength * applied(operator, _pulse(discrete), discrete)
+        else:
+            still = operator.subs(SHIFT, 1 if discrete else 0)
+            right += still * fields.variances[a - count - noises]
     return left, right
+
+
+def _pulse(discrete: bool) -> Callable[[Expr], Expr]:
+    """Covariance of white noise of unit intensity: δ(τ), or δ_τ0 in a map."""
+
+    def value(lag: Expr) -> Expr:
+        return sympy.KroneckerDelta(lag, 0) if discrete else sympy.DiracDelta(lag)
+
+    return value
 
 
 def named(name: str) -> Callable[[Expr], Expr]:
@@ -104,8 +141,3 @@ def named(name: str) -> Callable[[Expr], Expr]:
         return function(lag)
 
     return value
-
-
-def rate_symbol(two_replicas: bool) -> Expr:
-    """κ between two replicas, else 0."""
-    return KAPPA if two_replicas else S.Zero

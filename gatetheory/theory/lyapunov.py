@@ -18,6 +18,7 @@ Source: Sompolinsky, Crisanti and Sommers (1988); Krishnamurthy, Can and Schwab 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import sympy
 from sympy import Expr, Function, Mul, S, Symbol
@@ -27,7 +28,7 @@ from gatetheory.equations.provenance import Assumption, Equation, EquationSet, S
 from gatetheory.references import SCS
 from gatetheory.theory.correlations import factorized_operator, gate_of, shown
 from gatetheory.theory.gaussian_fields import gaussian_fields
-from gatetheory.theory.lag_equations import LAG, field_equation, named
+from gatetheory.theory.lag_equations import LAG, covariance_equation, named
 from gatetheory.theory.signals import Slots
 from gatetheory.theory.single_site import SingleSite
 
@@ -44,21 +45,23 @@ def derive_lyapunov(single_site: SingleSite, system: LagSystem) -> EquationSet:
     linear = gaussian_fields(model)
     names = list(system.sources)
     variations = {c.symbol: _variation(c.name) for c in system.covariances}
-    shared = {
-        "assumptions": (*system.equations.assumptions, TWO_REPLICAS),
-        "references": tuple(dict.fromkeys((*model.references, SCS))),
-    }
+    equation = partial(
+        Equation,
+        assumptions=(*system.equations.assumptions, TWO_REPLICAS),
+        references=tuple(dict.fromkeys((*model.references, SCS))),
+    )
     equations = []
-    for i, x in enumerate(linear.fields):
+    local = [
+        named(_source_variation(names[system.drive_sources[a]]))
+        for a in range(len(linear.local_fields))
+    ]
+    for x in linear.fields:
         chi = named(f"chi_{x.name}")
-        local = {
-            a: named(_source_variation(names[system.drive_sources[a]]))
-            for a in range(len(linear.local_fields))
-        }
+        row = tuple(S.One if y == x else S.Zero for y in linear.fields)
         gate = next((g for g in linear.gates if g.field == x), None)
         if system.closure == "factorized" and gate is not None:
             slots = Slots(linear.fields, list(linear.means), single_site.roots)
-            s, eta = gate_of(gate, linear.local_fields)
+            s, eta = gate_of(gate, linear)
             reading = slots.read(s)
             pair, mean = slots.two_times(reading, reading), slots.two_times(reading, S.One)
             derivative = Symbol("s", real=True)
@@ -73,9 +76,9 @@ def derive_lyapunov(single_site: SingleSite, system: LagSystem) -> EquationSet:
             right = shown(pair, system.covariances) * local[linear.local_fields.index(eta)](LAG)
             right += shown(change, system.covariances) * held
         else:
-            left, right = field_equation(linear, i, chi, local, KAPPA)
+            left, right = covariance_equation(linear, row, row, chi, local, KAPPA)
         equations.append(
-            Equation(
+            equation(
                 tag=f"chi_{x.name}",
                 lhs=left,
                 rhs=right,
@@ -84,20 +87,34 @@ def derive_lyapunov(single_site: SingleSite, system: LagSystem) -> EquationSet:
                     *system.equations[f"C_{x.name}"].trace,
                     Step("two replicas", "∂_t → κ + ∂_τ, ∂_t' → κ − ∂_τ", left),
                 ),
-                **shared,
             )
         )
-    for row, (name, source) in enumerate(system.sources.items()):
+    fields = {f"C_{x.name}" for x in linear.fields}
+    for c in system.covariances:
+        if c.name in fields:
+            continue
+        chi = named(_source_variation(c.name))
+        left, right = covariance_equation(linear, c.first, c.second, chi, local, KAPPA)
+        equations.append(
+            equation(
+                tag=_source_variation(c.name),
+                lhs=left,
+                rhs=right,
+                meaning=f"cross-replica variation of {c.name}",
+                trace=(Step("two replicas", "∂_t → κ + ∂_τ, ∂_t' → κ − ∂_τ", left),),
+            )
+        )
+    for number, (name, source) in enumerate(system.sources.items()):
         if not name.startswith("C_eta"):
             continue
         total = sympy.Add(
             *(
                 Mul(shown(slope, system.covariances), variations[c.symbol])
-                for c, slope in zip(system.covariances, system.slopes.row(row), strict=True)
+                for c, slope in zip(system.covariances, system.slopes.row(number), strict=True)
             )
         )
         equations.append(
-            Equation(
+            equation(
                 tag=_source_variation(name),
                 lhs=named(_source_variation(name))(LAG),
                 rhs=total,
@@ -106,7 +123,6 @@ def derive_lyapunov(single_site: SingleSite, system: LagSystem) -> EquationSet:
                     *system.equations[name].trace,
                     Step("Price's theorem", "∂⟨f g⟩/∂C = ⟨f' g'⟩", source),
                 ),
-                **shared,
             )
         )
     return EquationSet("lyapunov", tuple(equations))

@@ -83,10 +83,8 @@ class Slots:
         before = [by_symbol[u] for u in by_symbol if second.has(u)]
         everything = [(s, False) for s in later] + [(s, True) for s in before]
         names = [early[s.symbol] if primed else s.symbol for s, primed in everything]
-        entries = [
-            [self._entry(a, b, pa, pb) for b, pb in everything] for a, pa in everything
-        ]
-        matrix = ImmutableDenseMatrix(len(names), len(names), sum(entries, []))
+        entries = [self._entry(a, b, pa, pb) for a, pa in everything for b, pb in everything]
+        matrix = ImmutableDenseMatrix(len(names), len(names), entries)
         average = GaussianAverage(first * second.xreplace(early), names, matrix)
         return expand_averages(average)
 
@@ -94,8 +92,10 @@ class Slots:
         if not self._tied(a, b):
             return S.Zero
         if a_early == b_early:
-            return self._covariance(a, b).equal if str(a.symbol) <= str(b.symbol) else (
-                self._covariance(b, a).equal
+            return (
+                self._covariance(a, b).equal
+                if str(a.symbol) <= str(b.symbol)
+                else (self._covariance(b, a).equal)
             )
         return self._covariance(b, a).symbol if a_early else self._covariance(a, b).symbol
 
@@ -117,13 +117,18 @@ class Slots:
             used = [f for f in self.fields if argument.has(f)]
             if function and len(used) > 1 and self._is_affine(argument, used):
                 slopes = {f: argument.diff(f) for f in used}
-                slot = self._of(slopes, f"u_{len(self._slots) - len(self.fields) + 1}")
+                slot = self._of(slopes, self._free_name())
                 rest = argument.subs(dict.fromkeys(used, S.Zero))
                 value = slot.symbol + slot.mean + rest
             elif used:
                 value = self._read_functions(argument)
             arguments.append(value)
         return expression.func(*arguments)
+
+    def _free_name(self) -> str:
+        """A name for a combination of fields that no field has."""
+        taken = {s.symbol.name for s in self._slots.values()}
+        return next(f"u_{k}" for k in range(1, len(taken) + 2) if f"u_{k}" not in taken)
 
     @staticmethod
     def _is_affine(argument: Expr, used: Sequence[Symbol]) -> bool:

@@ -1,0 +1,273 @@
+"""Stationary covariances of any single-site process, by sampling: the closure ``sampled``.
+
+Local fields are drawn with the current covariances, the unit is integrated along them, its signals
+give new covariances, and so on to self-consistency. Random numbers are kept over the iterations, so
+that this is a fixed-point problem without noise. A small pilot finds window and step; then several
+replicas of the whole calculation, each with random numbers of its own, give means and standard
+errors that contain the feedback of the noise.
+
+Exact for every model up to the sampling error. The state found is the one that loud initial
+conditions lead to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+from sympy import Expr, Symbol
+
+from gatetheory.equations.single_site_process import SingleSiteProcess
+from gatetheory.errors import ConvergenceError, ParameterError
+from gatetheory.solvers.sampled_averages import (
+    Averages,
+    Judgement,
+    averages,
+    combine,
+    jackknife,
+    together,
+)
+from gatetheory.solvers.sampled_records import SampledCorrelations
+from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
+from gatetheory.solvers.sampled_settling import (
+    Settled,
+    lengthen,
+    refine,
+    settle,
+    start,
+    step_error,
+    undecayed,
+)
+
+Array = NDArray[np.float64]
+Report = Callable[[int, int], None]
+
+PILOT, FIRST, REPLICAS = 256, 512, 8
+"""Paths of the pilot, and of each replica at first; number of replicas."""
+LONGEST = 4096
+"""Steps of the longest window, unless asked for more."""
+BUDGET = 1.6e7
+"""Path-steps of one iteration over all replicas: what accuracy may cost."""
+_WINDOW, _WINDOW_OF_MAP, _STEP = 64.0, 256, 0.25
+_MOST, _REFINEMENTS = 200, 6
+_SLOW = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Pilot:
+    """What a small run found out.
+
+    Args:
+        grid: Window and step to use.
+        settled: Its solution.
+        step_error: Error of the step.
+        undecayed: Part of the decay left in the far half of the lags.
+    """
+
+    grid: Grid
+    settled: Settled
+    step_error: float
+    undecayed: float
+
+
+def solve_sampled_correlations(
+    process: SingleSiteProcess,
+    parameters: Mapping[Symbol, Expr],
+    *,
+    seed: int = 0,
+    accuracy: float = 0.005,
+    paths: int | None = None,
+    replicas: int = REPLICAS,
+    step: float | None = None,
+    window: float | None = None,
+    longest: int = LONGEST,
+    loudness: float = 1.0,
+    report: Report | None = None,
+) -> SampledCorrelations:
+    """Stationary covariances by sampling.
+
+    Args:
+        process: The single-site process.
+        parameters: Exact values of all parameters.
+        seed: Seed of all random numbers; the same seed gives the same result.
+        accuracy: Relative standard error wanted of every equal-time covariance.
+        paths: Paths of each replica; by default as many as the accuracy needs.
+        replicas: Number of independent replicas.
+        step: Time step; by default halved until its error is a tenth of the accuracy.
+        window: Period of the drives; by default doubled until covariances have decayed.
+        longest: Steps of the longest window tried.
+        loudness: ⟨ψ²⟩ to start the iteration from.
+        report: Called with the number of replicas that are done, and how many there are.
+
+    Raises:
+        ParameterError: For an option that makes no sense.
+        DerivationError: If an input depends on time.
+        ConvergenceError: If paths grow without bound.
+    """
+    _check(accuracy, paths, replicas, step, window, longest, loudness)
+    sampler = Sampler(process, parameters)
+    pilot = _pilot(sampler, seed, accuracy, step, window, longest, loudness)
+    grid = pilot.grid
+    if (status := _status(pilot))[0] != "ok":
+        replica = Replica(sampler, PILOT, grid.modes, spawn(seed, 2, 1)[0])
+        only = averages(replica, pilot.settled, grid)
+        known = Judgement(*status, pilot.step_error, pilot.undecayed, seed, 2)
+        return combine(sampler, [only], only, grid, known)
+    count, stage, first = paths or FIRST, 3, pilot.settled.spectra
+    most = max(int(BUDGET / (replicas * grid.points)) // 2 * 2, FIRST)
+    while True:
+        workers = [Replica(sampler, count, grid.modes, s) for s in spawn(seed, stage, replicas)]
+        found: list[Averages] = []
+        for k, worker in enumerate(workers):
+            settled = settle(worker, first, grid, accuracy / 25, _MOST)
+            found.append(averages(worker, settled, grid))
+            if report is not None:
+                report(k + 1, replicas)
+        first = np.mean([a.settled.spectra for a in found], axis=0)
+        excess = _excess(found, accuracy)
+        if paths is not None or excess <= 1 or count >= most or not _all_fluctuate(found):
+            break
+        count, stage = min(int(count * min(1.3 * excess**2, 16.0)) // 2 * 2 + 2, most), stage + 1
+    pool = Pool(workers)
+    everything = together(pool, settle(pool, first, grid, accuracy / 25, _MOST), grid)
+    left = _undecayed(everything.settled)
+    status, advice = ("not_converged", _too_slow(grid)) if left > _SLOW else ("ok", "")
+    if status == "ok" and excess > 1 and paths is None:
+        advice = (
+            f"the standard error is {excess:.1f} times the accuracy {accuracy:g} at the largest "
+            "number of paths; ask for a lower accuracy, or set paths"
+        )
+    known = Judgement(status, advice, pilot.step_error, left, seed, stage)
+    return combine(sampler, found, everything, grid, known)
+
+
+def _pilot(
+    sampler: Sampler,
+    seed: int,
+    accuracy: float,
+    step: float | None,
+    window: float | None,
+    longest: int,
+    loudness: float,
+) -> Pilot:
+    """Find window and step with few paths."""
+    discrete = sampler.unit.discrete
+    slow, fast = _times(sampler)
+    length = step or (1.0 if discrete else _STEP * fast)
+    period = window or (_WINDOW_OF_MAP if discrete else _WINDOW * slow)
+    grid = Grid(min(2 * max(int(np.ceil(period / length / 2)), 32), longest // 2 * 2), length)
+    tolerance = max(accuracy, 2e-3)
+
+    def replica(on: Grid) -> Replica:
+        return Replica(sampler, PILOT, 2 * on.modes, spawn(seed, 1, 1)[0])
+
+    def settled_on(on: Grid, spectra: Array | None) -> tuple[Replica, Settled]:
+        worker = replica(on)
+        if spectra is None:
+            spectra = start(worker, on, loudness, 4 * (1 if discrete else slow))
+        return worker, settle(worker, spectra, on, tolerance, _MOST)
+
+    for _ in range(_REFINEMENTS):
+        try:
+            worker, found = settled_on(grid, None)
+            break
+        except ConvergenceError:
+            if discrete or step is not None:
+                raise
+            grid = Grid(2 * grid.points, grid.step / 2)
+    else:
+        raise ConvergenceError(
+            "paths of the single unit grow without bound at every step tried; set a smaller step, "
+            "or check that the law confines its fields"
+        )
+    error = 0.0
+    for _ in range(0 if discrete else _REFINEMENTS):
+        if found.kind == "quiet":
+            break
+        error = step_error(worker, found.spectra, grid)
+        if error <= accuracy / 10 or step is not None or 2 * grid.points > longest:
+            break
+        grid = Grid(2 * grid.points, grid.step / 2)
+        worker, found = settled_on(grid, refine(found.spectra))
+    left = _undecayed(found)
+    while (
+        window is None
+        and found.kind != "quiet"
+        and 2 * grid.points <= longest
+        and (left > _SLOW or found.kind == "stuck")
+    ):
+        grid = Grid(2 * grid.points, grid.step)
+        worker, found = settled_on(grid, lengthen(found.spectra))
+        left = _undecayed(found)
+    return Pilot(grid, found, error, left)
+
+
+def _undecayed(found: Settled) -> float:
+    return max((undecayed(s) for s in found.spectra if s[1:].any()), default=0.0)
+
+
+def _times(sampler: Sampler) -> tuple[float, float]:
+    """The slowest time constant, and the shortest one the integrator has to resolve."""
+    if sampler.unit.discrete:
+        return 1.0, 1.0
+    mass = [sampler.number(m) for m in sampler.process.mass]
+    times = [m for m in mass if m > 0] or [1.0]
+    fixed = -sampler.unit.fixed_rates(0.0)
+    own = [1 / r if r > 0 else m for r, m in zip(fixed, times, strict=True)]
+    explicit = [m for r, m in zip(fixed, times, strict=True) if r <= 0]
+    return max(own), min(explicit or [max(own)])
+
+
+def _status(pilot: Pilot) -> tuple[str, str]:
+    if pilot.settled.kind == "quiet":
+        return "no_chaotic_state", "covariances become constant: the network comes to rest"
+    if pilot.undecayed > _SLOW:
+        return "not_converged", _too_slow(pilot.grid)
+    if pilot.settled.kind == "stuck":
+        return "not_converged", (
+            f"no self-consistent covariance within {_MOST} iterations (residual "
+            f"{pilot.settled.history[-1]:.1e}); near an onset, or the unit remembers how it "
+            "started: try another loudness, or a longer window"
+        )
+    return "ok", ""
+
+
+def _too_slow(grid: Grid) -> str:
+    return (
+        f"correlations have not decayed within the window {grid.window:g} ({grid.points} steps): "
+        "the dynamics is too slow for sampling at this length; allow a longer one with "
+        f"longest={4 * grid.points}, or make the gate less steep"
+    )
+
+
+def _excess(found: Sequence[Averages], accuracy: float) -> float:
+    """Largest relative standard error of an equal-time covariance, in units of the accuracy."""
+    samples = np.array([[f[0] for f in a.functions.values()] for a in found])
+    mean, error = np.abs(samples.mean(axis=0)), jackknife(samples, samples.mean(axis=0))[1]
+    return float(np.max(error[mean > 0] / mean[mean > 0], initial=0.0)) / accuracy
+
+
+def _all_fluctuate(found: Sequence[Averages]) -> bool:
+    return all(a.settled.kind == "chaotic" for a in found)
+
+
+def _check(
+    accuracy: float,
+    paths: int | None,
+    replicas: int,
+    step: float | None,
+    window: float | None,
+    longest: int,
+    loudness: float,
+) -> None:
+    positive = {"accuracy": accuracy, "step": step, "window": window, "loudness": loudness}
+    for name, value in positive.items():
+        if value is not None and not (isfinite(value) and value > 0):
+            raise ParameterError(f"{name} must be a positive number, got {value!r}")
+    least = {"paths": (paths, 8), "replicas": (replicas, 2), "longest": (longest, 64)}
+    for name, (count, lowest) in least.items():
+        if count is not None and (count != int(count) or count < lowest):
+            raise ParameterError(f"{name} must be an integer of at least {lowest}, got {count!r}")

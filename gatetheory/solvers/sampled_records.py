@@ -1,0 +1,154 @@
+"""Records of what sampling found: every number with a standard error over independent replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatetheory.errors import ParameterError
+from gatetheory.solvers.records import Provenance, Status
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SampledCorrelations:
+    """A stationary state found by sampling.
+
+    Covariances of fields have their means subtracted; those of nonlinearities and of local fields
+    (``C_eta_<coupling>`` = s²⟨ψψ'⟩) have not. When the status is not ``"ok"`` the numbers are those
+    of the last iterate and must not be used as results.
+
+    Args:
+        status: ``"ok"``, ``"no_chaotic_state"`` or ``"not_converged"``.
+        values: Equal-time covariances by name: from all paths together, and corrected for the bias
+            of a finite number of paths by comparing with single replicas (jackknife).
+        errors: Their standard errors, feedback of the noise through self-consistency included.
+        plateaus: C(∞): the mean over the last eighth of the lags.
+        means: Mean of every field by name (``m_<field>``).
+        half_width: Lag at which the main covariance has fallen half-way to its plateau.
+        half_width_error: Its standard error.
+        lags: Lags from 0 to half the window, in the model's time, shape (n,).
+        functions: Covariances at the lags by name, shape (n,) each.
+        function_errors: Their standard errors.
+        main: Name of the main covariance.
+        residual: Largest ‖G(C) − C‖/‖C‖ over the replicas.
+        history: The same at every iteration of the last replica.
+        step_error: Largest relative change of an equal-time covariance when the step is halved
+            at given local fields.
+        memory: Largest change of a path over the last period, relative to its spread.
+        undecayed: Part of the decay that happens in the far half of the lags; a stationary state
+            has been seen only where this is small.
+        paths: Number of paths in all replicas together.
+        replicas: Number of independent replicas.
+        window: Period of the drives.
+        step: Time step; 1 in a map.
+        closure: ``"sampled"``.
+        advice: Why the status is not ok and what to do; warnings otherwise.
+        spectra: Power spectra of the distinct local fields, one set per replica.
+        pooled: The same from all replicas taken as one.
+        seed: Seed of the random numbers, and the stage that drew them.
+        stage: See ``seed``.
+        provenance: Parameters, assumptions, references.
+    """
+
+    status: Status
+    values: Mapping[str, float]
+    errors: Mapping[str, float]
+    plateaus: Mapping[str, float]
+    means: Mapping[str, float]
+    half_width: float
+    half_width_error: float
+    lags: Array = field(repr=False)
+    functions: Mapping[str, Array] = field(repr=False)
+    function_errors: Mapping[str, Array] = field(repr=False)
+    main: str
+    residual: float
+    history: tuple[float, ...] = field(repr=False)
+    step_error: float
+    memory: float
+    undecayed: float
+    paths: int
+    replicas: int
+    window: float
+    step: float
+    closure: str
+    advice: str
+    spectra: tuple[Array, ...] = field(repr=False)
+    pooled: Array = field(repr=False)
+    seed: int
+    stage: int
+    provenance: Provenance = field(repr=False)
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.values:
+            near = get_close_matches(name, self.values, n=2, cutoff=0.4) or list(self.values)
+            raise ParameterError(f"there is no {name!r}; there are {', '.join(near)}")
+        return self.values[name]
+
+    def cite(self) -> str:
+        """The references used."""
+        return self.provenance.cite()
+
+    def __str__(self) -> str:
+        lines = [
+            f"closure sampled ({self.status}): {self.replicas} replicas, {self.paths} paths over "
+            f"{self.window:g}, step {self.step:g}"
+        ]
+        if self.status == "ok":
+            lines += [
+                f"{n} = {v:.6g} ± {self.errors[n]:.1g}" + (
+                    f", C(∞) = {p:.3g}" if abs(p := self.plateaus[n]) > 5 * self.errors[n] else ""
+                )
+                for n, v in self.values.items()
+            ]  # fmt: skip
+            lines.append(f"half width {self.half_width:.4g} ± {self.half_width_error:.1g}")
+            lines.append(f"residual {self.residual:.1e}, error of the step {self.step_error:.1e}")
+        if self.advice:
+            lines.append(self.advice)
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class SampledLyapunov:
+    """The largest Lyapunov exponent from sampled tangent paths.
+
+    Args:
+        status: ``"ok"``, ``"no_chaotic_state"`` or ``"not_converged"``.
+        value: λ_max per unit of the model's time (per step); None unless the status is ok.
+        error: Standard error over replicas, that of the stationary state included.
+        residual: Largest |ln μ| that was left, μ the gain of the covariance of δη.
+        by_replica: λ of every replica, shape (replicas,).
+        mode_lags: Lags, shape (n,).
+        mode: Covariance of e^{−λt} δη by coupling, largest 1, shape (n,) each.
+        correlations: The stationary state.
+        closure: ``"sampled"``.
+        advice: Why the status is not ok, and what to do.
+        provenance: Parameters, assumptions, references.
+    """
+
+    status: Status
+    value: float | None
+    error: float | None
+    residual: float | None
+    by_replica: Array
+    mode_lags: Array = field(repr=False)
+    mode: Mapping[str, Array] = field(repr=False)
+    correlations: SampledCorrelations = field(repr=False)
+    closure: str
+    advice: str
+    provenance: Provenance = field(repr=False)
+
+    def cite(self) -> str:
+        """The references used."""
+        return self.provenance.cite()
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"closure sampled ({self.status}): {self.advice}"
+        note = f"; {self.advice}" if self.advice else ""
+        return f"λ_max = {self.value:.5g} ± {self.error:.1g} (sampled){note}"
