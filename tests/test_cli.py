@@ -297,7 +297,7 @@ BAD = [
     (["solve", "gatd", "fixed_points"], "did you mean gated"),
     (["equations", "nothing_like_it"], "gated, classical, gru"),
     (["solve", "gated", "spectrm"], "did you mean spectrum"),
-    (["solve", "gated", "correlations"], "fixed_points, spectrum, moments"),
+    (["solve", "gated", "chaos"], "fixed_points, spectrum, moments"),
     (["equations", "gated", "fixed_point"], "did you mean fixed_points"),
     (["equations", "gated", "--format", "pdf"], "pdf"),
     (["solve", "gated", "fixed_points", "--set", "gh=2"], "did you mean g_h"),

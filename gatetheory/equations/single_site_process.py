@@ -3,7 +3,7 @@
 The shape that sampling works on. With x the fields of a unit, η its local fields, ξ white noise
 and I everything else that comes from outside,
 
-    E ẋ = F(x, η, ξ, I)     (rows with E = 0 are algebraic: 0 = F)      or    x(t+1) = F(x, η, ξ, I),
+    E ẋ = F(x, η, ξ, I)   (rows with E = 0 are algebraic: 0 = F)   or   x(t+1) = F(x, η, ξ, I),
     ⟨η_a(t) η_b(t')⟩ = δ_ab s_a² ⟨ψ_a(x(t)) ψ_a(x(t'))⟩.
 
 A small perturbation of the unit follows the derivatives A = ∂F/∂x, L_a = ∂F/∂η_a, R_a = ∂ψ_a/∂x.

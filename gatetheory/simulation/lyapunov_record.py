@@ -55,7 +55,10 @@ class LyapunovSpectrum:
 
     @property
     def exponents(self) -> Array:
-        """Exponents, means over trajectories, largest first, shape (k,)."""
+        """Exponents, means over trajectories, shape (k,).
+
+        They come in the order of the vectors: descending, once the run is long enough.
+        """
         return np.asarray(self.by_trajectory.mean(axis=0))
 
     @cached_property

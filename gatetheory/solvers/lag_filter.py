@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -21,8 +22,9 @@ from gatetheory.errors import ConvergenceError
 
 Array = NDArray[np.float64]
 
-_DEFECTIVE = 1e8  # condition of the eigenvectors beyond which modes are not told apart
-_SPLIT = 1e-7  # relative perturbation that separates modes of a defective system
+_DEFECTIVE = 1e5  # condition of the eigenvectors beyond which modes are not told apart
+_SPLIT = 0.02  # relative perturbations that separate modes of a defective system …
+_TURNS = 12  # … and how many of them are averaged over
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,15 @@ class Filter:
         total = float((fk - qk @ static) * (fl - ql @ static))
         if not a.size:
             return Kernel(np.empty(0, complex), np.empty(0, complex), fk * fl, total)
-        covariance = scipy.linalg.solve_continuous_lyapunov(a, -np.outer(b, b))
-        rates, vectors = _modes(a)
-        right = np.linalg.solve(vectors, covariance @ ql + b * fl)
-        return _relevant(Kernel((qk @ vectors) * right, rates, fk * fl, total))
+        weights, rates = [], []
+        for near in _distinct(a):
+            covariance = scipy.linalg.solve_sylvester(near, near.T, -np.outer(b, b))
+            values, vectors = np.linalg.eig(near)
+            weights.append((qk @ vectors) * np.linalg.solve(vectors, covariance @ ql + b * fl))
+            rates.append(values)
+        shared = np.concatenate(weights).astype(np.complex128) / float(len(weights))
+        found = np.concatenate(rates).astype(complex)
+        return _relevant(Kernel(np.asarray(shared, complex), found, fk * fl, total))
 
     def _map_kernel(
         self, b: Array, qk: Array, ql: Array, fk: float, fl: float, rate: float
@@ -121,23 +128,39 @@ class Filter:
         total = float((fk + qk @ static) * (fl + ql @ static))
         if not a.size:
             return Kernel(np.empty(0, complex), np.empty(0, complex), fk * fl, total)
-        covariance = scipy.linalg.solve_discrete_lyapunov(a, np.outer(b, b))
-        rates, vectors = _modes(a)
-        # K(n) = q Aⁿ P q + q A^{n−1} b f for n ≥ 1; at n = 0 the second term is f f.
-        right = np.linalg.solve(vectors, covariance @ ql)
-        extra = np.linalg.solve(vectors, b * fl)
-        safe = np.where(np.abs(rates) > 1e-14, rates, 1e-14)
-        weights = (qk @ vectors) * (right + extra / safe)
-        at_zero = float(np.real(qk @ covariance @ ql)) + fk * fl
-        return Kernel(weights, safe, at_zero - float(np.real(weights.sum())), total)
+        weights, rates, covariance = [], [], np.zeros((len(a), len(a)))
+        for near in _distinct(a):
+            order = len(near) ** 2
+            pairs = np.eye(order) - np.kron(near, near)
+            inside = np.linalg.solve(pairs, np.outer(b, b).ravel()).reshape(near.shape)
+            values, vectors = np.linalg.eig(near)
+            # K(n) = q Aⁿ P q + q A^{n−1} b f for n ≥ 1; at n = 0 the second term is f f.
+            right = np.linalg.solve(vectors, inside @ ql)
+            extra = np.linalg.solve(vectors, b * fl)
+            safe = np.where(np.abs(values) > 1e-14, values, 1e-14)
+            weights.append((qk @ vectors) * (right + extra / safe))
+            rates.append(safe)
+            covariance = covariance + np.real(inside)
+        shared = np.concatenate(weights).astype(np.complex128) / float(len(weights))
+        at_zero = float(qk @ covariance @ ql) / len(weights) + fk * fl
+        found = np.concatenate(rates).astype(complex)
+        return Kernel(
+            np.asarray(shared, complex), found, at_zero - float(np.real(shared.sum())), total
+        )
 
 
-def _modes(a: Array) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    values, vectors = np.linalg.eig(a)
-    if np.linalg.cond(vectors) > _DEFECTIVE:
-        scale = _SPLIT * np.abs(a).max()
-        values, vectors = np.linalg.eig(a + scale * np.diag(np.arange(len(a)) + 0.5))
-    return values.astype(complex), vectors.astype(complex)
+def _distinct(a: Array) -> list[NDArray[Any]]:
+    """The matrix itself, or, if it is defective, matrices near it with distinct modes.
+
+    What is computed is analytic in the matrix, so its mean over perturbations e^{2πik/m} ε of one
+    direction is that of the matrix itself up to order ε^m.
+    """
+    _, vectors = np.linalg.eig(a)
+    if np.linalg.cond(vectors) < _DEFECTIVE:
+        return [a]
+    turns = np.exp(2j * np.pi * np.arange(_TURNS) / _TURNS)
+    direction = _SPLIT * max(np.abs(a).max(), 1.0) * np.diag(np.arange(len(a)) + 0.5)
+    return [a + turn * direction for turn in turns]
 
 
 def _relevant(kernel: Kernel) -> Kernel:

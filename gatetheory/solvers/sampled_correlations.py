@@ -34,6 +34,8 @@ from gatetheory.solvers.sampled_records import SampledCorrelations
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
 from gatetheory.solvers.sampled_settling import (
     Settled,
+    decay_lag,
+    far_noise,
     lengthen,
     refine,
     settle,
@@ -52,8 +54,12 @@ LONGEST = 4096
 BUDGET = 1.6e7
 """Path-steps of one iteration over all replicas: what accuracy may cost."""
 _WINDOW, _WINDOW_OF_MAP, _STEP = 64.0, 256, 0.25
+_STRETCHES = 4e4
 _MOST, _REFINEMENTS = 200, 6
-_SLOW = 0.02
+_GAIN = 20.0
+"""The error of the step may be this much below what is wanted before the step is doubled."""
+_SLOW, _LAGS = 0.02, 4
+"""Part of a decay that may be left at T/4, and how often the lag of its last tenth fits in T/2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +70,14 @@ class Pilot:
         grid: Window and step to use.
         settled: Its solution.
         step_error: Error of the step.
+        too_short: Whether the longest window allowed is too short.
         undecayed: Part of the decay left in the far half of the lags.
     """
 
     grid: Grid
     settled: Settled
     step_error: float
+    too_short: bool
     undecayed: float
 
 
@@ -111,18 +119,19 @@ def solve_sampled_correlations(
     sampler = Sampler(process, parameters)
     pilot = _pilot(sampler, seed, accuracy, step, window, longest, loudness)
     grid = pilot.grid
-    if (status := _status(pilot))[0] != "ok":
+    status, advice = _status(pilot)
+    if status != "ok":
         replica = Replica(sampler, PILOT, grid.modes, spawn(seed, 2, 1)[0])
         only = averages(replica, pilot.settled, grid)
-        known = Judgement(*status, pilot.step_error, pilot.undecayed, seed, 2)
+        known = Judgement(status, advice, pilot.step_error, pilot.undecayed, seed, 2)
         return combine(sampler, [only], only, grid, known)
-    count, stage, first = paths or FIRST, 3, pilot.settled.spectra
+    count, stage, first = paths or _first(pilot, replicas, accuracy), 3, pilot.settled.spectra
     most = max(int(BUDGET / (replicas * grid.points)) // 2 * 2, FIRST)
     while True:
         workers = [Replica(sampler, count, grid.modes, s) for s in spawn(seed, stage, replicas)]
         found: list[Averages] = []
         for k, worker in enumerate(workers):
-            settled = settle(worker, first, grid, accuracy / 25, _MOST)
+            settled = settle(worker, first, grid, accuracy / 20, _MOST)
             found.append(averages(worker, settled, grid))
             if report is not None:
                 report(k + 1, replicas)
@@ -132,9 +141,10 @@ def solve_sampled_correlations(
             break
         count, stage = min(int(count * min(1.3 * excess**2, 16.0)) // 2 * 2 + 2, most), stage + 1
     pool = Pool(workers)
-    everything = together(pool, settle(pool, first, grid, accuracy / 25, _MOST), grid)
-    left = _undecayed(everything.settled)
-    status, advice = ("not_converged", _too_slow(grid)) if left > _SLOW else ("ok", "")
+    everything = together(pool, settle(pool, first, grid, accuracy / 20, _MOST), grid)
+    left, unsure = _undecayed(everything.settled), _spread([_undecayed(a.settled) for a in found])
+    if left > _SLOW + 2 * unsure:
+        status, advice = "not_converged", _too_slow(grid)
     if status == "ok" and excess > 1 and paths is None:
         advice = (
             f"the standard error is {excess:.1f} times the accuracy {accuracy:g} at the largest "
@@ -142,6 +152,13 @@ def solve_sampled_correlations(
         )
     known = Judgement(status, advice, pilot.step_error, left, seed, stage)
     return combine(sampler, found, everything, grid, known)
+
+
+def _first(pilot: Pilot, replicas: int, accuracy: float) -> int:
+    """Paths of each replica to begin with: enough independent stretches of time, by experience."""
+    lag = max(decay_lag(s) for s in pilot.settled.spectra) + 1
+    stretches = _STRETCHES * (0.005 / accuracy) ** 2
+    return int(np.clip(stretches * lag / (replicas * pilot.grid.points), 64, FIRST)) // 2 * 2
 
 
 def _pilot(
@@ -183,26 +200,38 @@ def _pilot(
             "paths of the single unit grow without bound at every step tried; set a smaller step, "
             "or check that the law confines its fields"
         )
+    while (
+        not discrete
+        and step is None
+        and found.kind == "chaotic"
+        and grid.points % 4 == 0
+        and 2 * grid.step <= fast
+        and step_error(worker, found.spectra, grid) <= accuracy / 10 / _GAIN
+    ):
+        grid = Grid(grid.points // 2, 2 * grid.step)
+        worker, found = settled_on(grid, coarsen(found.spectra))
+    while window is None and 2 * grid.points <= longest and _too_short(found, grid):
+        grid = Grid(2 * grid.points, grid.step)
+        worker, found = settled_on(grid, lengthen(found.spectra))
     error = 0.0
-    for _ in range(0 if discrete else _REFINEMENTS):
-        if found.kind == "quiet":
-            break
+    for _ in range(0 if discrete or found.kind != "chaotic" else _REFINEMENTS):
         error = step_error(worker, found.spectra, grid)
-        if error <= accuracy / 10 or step is not None or 2 * grid.points > longest:
+        if error <= accuracy / 10 or step is not None:
             break
         grid = Grid(2 * grid.points, grid.step / 2)
         worker, found = settled_on(grid, refine(found.spectra))
-    left = _undecayed(found)
-    while (
-        window is None
-        and found.kind != "quiet"
-        and 2 * grid.points <= longest
-        and (left > _SLOW or found.kind == "stuck")
-    ):
-        grid = Grid(2 * grid.points, grid.step)
-        worker, found = settled_on(grid, lengthen(found.spectra))
-        left = _undecayed(found)
-    return Pilot(grid, found, error, left)
+    return Pilot(grid, found, error, _too_short(found, grid), _undecayed(found))
+
+
+def _too_short(found: Settled, grid: Grid) -> bool:
+    """Whether covariances have not decayed by more than the pilot's noise explains."""
+    if found.kind == "quiet":
+        return False
+    moving = [s for s in found.spectra if s[1:].any()]
+    return found.kind == "stuck" or any(
+        _LAGS * decay_lag(s) > grid.modes or undecayed(s) > _SLOW + 3 * far_noise(s, PILOT)
+        for s in moving
+    )
 
 
 def _undecayed(found: Settled) -> float:
@@ -224,15 +253,13 @@ def _times(sampler: Sampler) -> tuple[float, float]:
 def _status(pilot: Pilot) -> tuple[str, str]:
     if pilot.settled.kind == "quiet":
         return "no_chaotic_state", "covariances become constant: the network comes to rest"
-    if pilot.undecayed > _SLOW:
-        return "not_converged", _too_slow(pilot.grid)
-    if pilot.settled.kind == "stuck":
+    if pilot.settled.kind == "stuck" and pilot.undecayed <= _SLOW:
         return "not_converged", (
             f"no self-consistent covariance within {_MOST} iterations (residual "
             f"{pilot.settled.history[-1]:.1e}); near an onset, or the unit remembers how it "
             "started: try another loudness, or a longer window"
         )
-    return "ok", ""
+    return ("not_converged", _too_slow(pilot.grid)) if pilot.too_short else ("ok", "")
 
 
 def _too_slow(grid: Grid) -> str:
@@ -248,6 +275,10 @@ def _excess(found: Sequence[Averages], accuracy: float) -> float:
     samples = np.array([[f[0] for f in a.functions.values()] for a in found])
     mean, error = np.abs(samples.mean(axis=0)), jackknife(samples, samples.mean(axis=0))[1]
     return float(np.max(error[mean > 0] / mean[mean > 0], initial=0.0)) / accuracy
+
+
+def _spread(samples: Sequence[float]) -> float:
+    return float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
 
 
 def _all_fluctuate(found: Sequence[Averages]) -> bool:

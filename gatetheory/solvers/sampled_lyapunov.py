@@ -5,8 +5,9 @@ the covariance of what perturbed units send. Stationary in units of e^{λt},
 
     E u̇ = (A − λE) u + Σ_a L_a δη̃_a,    Γ_a(τ) = ⟨δη̃_a δη̃_a'⟩ = s_a² ⟨(R_a u)(R_a u)'⟩ / μ,
 
-and λ_max is the λ at which μ = 1. The map of Γ is linear and positive, so that power iteration leads
-to the covariance that grows fastest; λ is corrected on the way. In a map, u(t+1) = e^{−λ}(A u + L δη̃).
+and λ_max is the λ at which μ = 1. The map of Γ is linear and positive, so that power iteration
+leads to the covariance that grows fastest; λ is corrected on the way. In a map the law reads
+u(t+1) = e^{−λ}(A u + L δη̃).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Grid:
     @property
     def lags(self) -> Array:
         """Lags 0 … T/2."""
-        return self.step * np.arange(self.modes + 1)
+        return np.asarray(self.step * np.arange(self.modes + 1, dtype=float))
 
 
 class Sampler:

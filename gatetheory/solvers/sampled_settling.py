@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 
 QUIET = 1e-6
 """Fluctuating power, relative to the loudest seen or to the static part, that counts as none."""
+_FEEDBACK = 4.0
+_PATIENCE = 5.0
+"""A fluctuating part may be this much less settled than the whole, relative to itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,9 @@ def settle(
     loudest = 0.0
     for _ in range(most):
         image = replica.map(spectra, grid)
-        history.append(residual(spectra, image))
+        history.append(
+            max(residual(spectra, image), residual(spectra[:, 1:], image[:, 1:]) / _PATIENCE)
+        )
         fluctuating, static = float(image[:, 1:].sum()), float(image[:, 0].sum())
         loudest = max(loudest, fluctuating)
         if fluctuating <= QUIET * max(loudest, static):
@@ -92,6 +97,24 @@ def undecayed(spectrum: Array) -> float:
     return float((near - far) / decay) if decay > 0 else 0.0
 
 
+def decay_lag(spectrum: Array, left: float = 0.1) -> int:
+    """The last lag, in steps, at which a covariance is above a part of its decay from C(∞) on."""
+    c = covariance(spectrum)
+    far = plateau(c)
+    above = np.flatnonzero(c - far > left * (c[0] - far))
+    return int(above[-1]) if len(above) else 0
+
+
+def far_noise(spectrum: Array, paths: int) -> float:
+    """Standard deviation of C at far lags relative to C(0), from M paths; roughly.
+
+    2∫C²dτ / (C(0)² T M), times what self-consistency makes of it: a factor of a few.
+    """
+    c = covariance(spectrum)
+    decay = (c - plateau(c)) / max(c[0] - plateau(c), 1e-300)
+    return float(_FEEDBACK * np.sqrt(np.sum(decay**2) / (len(c) * paths)))
+
+
 def plateau(covariances: Array) -> float:
     """C(∞), the mean over the last eighth of the lags."""
     return float(np.mean(covariances[-(len(covariances) // 8 + 1) :]))
@@ -115,15 +138,22 @@ def refine(spectra: Array) -> Array:
     return finer
 
 
+def coarsen(spectra: Array) -> Array:
+    """Spectra on twice the step: the upper half of the frequencies is dropped."""
+    return np.ascontiguousarray(spectra[:, : (spectra.shape[1] - 1) // 2 + 1])
+
+
 def step_error(replica: Replica, spectra: Array, grid: Grid) -> float:
     """Largest relative change of an equal-time average when the step is halved, fields as given.
 
     The random numbers are the same for both steps, so that only the error of the step is left.
+    The coarse step is run before and after, so that what paths still forget drops out.
     """
-    coarse = equal_times(replica, spectra, grid)
+    before = equal_times(replica, spectra, grid)
     fine = equal_times(replica, refine(spectra), Grid(2 * grid.points, grid.step / 2))
+    after = equal_times(replica, spectra, grid)
     scale = np.maximum(np.abs(fine), 1e-12 * np.abs(fine).max())
-    return float(np.max(np.abs(coarse - fine) / scale))
+    return float(np.max(np.abs((before + after) / 2 - fine) / scale))
 
 
 def equal_times(replica: Replica, spectra: Array, grid: Grid) -> Array:

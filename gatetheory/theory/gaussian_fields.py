@@ -94,12 +94,24 @@ class GaussianFields:
 
     @property
     def means(self) -> ImmutableDenseMatrix:
-        """Stationary means of the fields, −D⁻¹ b ((1 − D)⁻¹ b for a map), shape (fields, 1)."""
+        """Stationary means of the fields, −D⁻¹ b ((1 − D)⁻¹ b for a map), shape (fields, 1).
+
+        Raises:
+            DerivationError: If the linear law has no such state.
+        """
         static = -self.drift
         if self.discrete:
             static = sympy.diag(*self.mass) - self.drift
         if static.rows == 0:
             return ImmutableDenseMatrix(0, 1, [])
+        if self.offsets.is_zero_matrix:
+            return ImmutableDenseMatrix(sympy.zeros(static.rows, 1))
+        if static.det() == 0:
+            names = ", ".join(map(str, self.fields))
+            raise DerivationError(
+                f"the linear law of {names} does not hold its fields anywhere, so that they have "
+                "no stationary mean; give each a leak"
+            )
         return ImmutableDenseMatrix((static.inv() * self.offsets).applyfunc(sympy.factor))
 
 

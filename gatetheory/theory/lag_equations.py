@@ -57,10 +57,11 @@ def applied(operator: Expr, function: Callable[[Expr], Expr], discrete: bool) ->
     """The operator applied to a function of the lag, derivatives taken or shifts made."""
     total = S.Zero
     if discrete:
-        for term in sympy.Add.make_args(sympy.expand(operator)):
-            constant, rest = term.as_independent(SHIFT, as_Add=False)
-            power = rest.as_base_exp()[1] if rest != 1 else S.Zero
-            total += constant * function(LAG + power)
+        numerator, denominator = sympy.fraction(sympy.together(operator))
+        power = Poly(denominator, SHIFT).degree()
+        scale = sympy.cancel(denominator / SHIFT**power)
+        for (order,), coefficient in Poly(numerator, SHIFT).terms():
+            total += sympy.factor(coefficient / scale) * function(LAG + order - power)
         return total
     for (order,), coefficient in Poly(operator, SHIFT).terms():
         c = sympy.factor(coefficient)
@@ -102,7 +103,8 @@ def covariance_equation(
             common = common if n == 0 else sympy.lcm(common, d)
         denominators.append(common)
     discrete = fields.discrete
-    left = applied(at_both_times(denominators[0], denominators[1], discrete, rate), covariance, discrete)
+    operator = at_both_times(denominators[0], denominators[1], discrete, rate)
+    left = applied(operator, covariance, discrete)
     right = S.Zero
     count, noises = len(fields.local_fields), len(fields.intensities)
     for a in range(driving.cols):

@@ -54,9 +54,7 @@ def tensor(
 @pytest.mark.parametrize("gain", [0.5, 3.0, 50.0])
 def test_arcsine_law(gain: float) -> None:
     """⟨erf(gx) erf(gy)⟩ = (2/π) asin(2g²c/(1 + 2g²V)); lags enough for a table, and few."""
-    program = compile_pairs(
-        [pair(sp.erf(G * X), sp.erf(G * X), [[V, C], [C, V]])], (C, V, G)
-    )
+    program = compile_pairs([pair(sp.erf(G * X), sp.erf(G * X), [[V, C], [C, V]])], (C, V, G))
     for count in (7, 301):
         c = 0.7 * np.linspace(-1, 1, count)
         exact = 2 / np.pi * np.arcsin(2 * gain**2 * c / (1 + 2 * gain**2 * 0.7))
@@ -88,8 +86,7 @@ def test_variances_that_differ_from_pair_to_pair() -> None:
     v, w = np.array([0.01, 0.5, 3.0]), np.array([2.0, 0.5, 0.03])
     c = np.array([0.9, -0.3, 1.0]) * np.sqrt(v * w)
     expected = [
-        tensor(FUNCTIONS["tanh"][1], FUNCTIONS["atan"][1], *at)
-        for at in zip(v, w, c, strict=True)
+        tensor(FUNCTIONS["tanh"][1], FUNCTIONS["atan"][1], *at) for at in zip(v, w, c, strict=True)
     ]
     assert np.abs(program(c, v, w)[0] - expected).max() < 5e-14
 
@@ -172,7 +169,9 @@ def test_loose_tolerance_is_kept() -> None:
 
 def test_a_sum_of_products_is_split() -> None:
     """(tanh x + tanh y)² expands to products."""
-    joint = GaussianAverage((sp.tanh(X) + sp.tanh(Y)) ** 2, (X, Y), [[V, C], [C, V]], evaluate=False)
+    joint = GaussianAverage(
+        (sp.tanh(X) + sp.tanh(Y)) ** 2, (X, Y), [[V, C], [C, V]], evaluate=False
+    )
     square = GaussianAverage(sp.tanh(X) ** 2, (X,), [[V]], evaluate=False)
     parts = 2 * square + 2 * pair(sp.tanh(X), sp.tanh(X), [[V, C], [C, V]])
     program = compile_pairs([joint, parts], (C, V))

@@ -107,3 +107,33 @@ def linear_map() -> Model:
         couplings=(Coupling(eta, signal=x, variance=s.symbol**2),),
         parameters=(a, s),
     )
+
+
+@pytest.fixture(scope="session")
+def adapting_map() -> Model:
+    """A noisy, driven map: softplus rates, an algebraic gate, a field that reads an updated one."""
+    u, a, s = fields("u a s")
+    eta_u, eta_s = local_field("u"), local_field("s")
+    theta, xi, drive = (Symbol(name, real=True) for name in ("theta", "xi", "drive"))
+    gain, t = Parameter("k", Rational(3, 2), POSITIVE), Symbol("t", real=True)
+    rate = Nonlinearity("f", Lambda(X, sympy.log(1 + sympy.exp(gain.symbol * X)) / gain.symbol))
+    return Model(
+        name="adapting_map",
+        time="discrete",
+        fields=(
+            Field(u, update=logistic(rate(s)) * eta_u - a + theta + xi + drive),
+            Field(a, update=Rational(9, 10) * a + rate(next_value(u)) / 10),
+            Field(s, value=eta_s - a / 2),
+        ),
+        couplings=(
+            Coupling(eta_u, signal=tanh(rate(u)), variance=gain.symbol**2),
+            Coupling(eta_s, signal=rate(u) * tanh(a), variance=Rational(1, 3)),
+        ),
+        parameters=(gain,),
+        nonlinearities=(rate,),
+        inputs=(
+            GaussianInput(theta, Rational(1, 4)),
+            WhiteNoise(xi, Rational(1, 20)),
+            TimeDependentInput(drive, Lambda(t, sympy.sin(t) ** 2)),
+        ),
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from gatetheory.errors import ConvergenceError
+from gatetheory.errors import GatetheoryError, ParameterError
 from gatetheory.model import (
     POSITIVE,
     Coupling,
@@ -62,11 +62,6 @@ def one_field(definition: sp.Expr, **laws: Any) -> Model:
         parameters=(GAIN,),
         nonlinearities=(phi,),
     )
-
-
-def with_input(model: Model, source: Any, field: str = "h") -> Model:
-    """The model with an input added to the law of a field."""
-    return model.with_input(source, fields=[field])
 
 
 def tensor(
@@ -253,12 +248,8 @@ def test_gated_equations_hold(values: Mapping[str, Any]) -> None:
         check_sources(branch, "C_eta_h", [(phi, "C_h"), (sigma, "C_r")], lags, 2e-12)
         check_sources(branch, "C_eta_z", [(phi, "C_h")], lags, 2e-12)
         some = lags[1:4]
-        check_convolution(
-            branch, "C_h", "C_eta_h", lambda t: np.exp(-abs(t) / 2) / 4, some, 2e-11
-        )
-        check_convolution(
-            branch, "C_r", "C_eta_z", lambda t: np.exp(-abs(t) / 2) / 4, some, 2e-11
-        )
+        check_convolution(branch, "C_h", "C_eta_h", lambda t: np.exp(-abs(t) / 2) / 4, some, 2e-11)
+        check_convolution(branch, "C_r", "C_eta_z", lambda t: np.exp(-abs(t) / 2) / 4, some, 2e-11)
         check_convolution(branch, "C_z", "C_eta_z", lambda t: np.exp(-abs(t)) / 2, some, 2e-11)
 
 
@@ -278,7 +269,9 @@ def test_static_heterogeneity() -> None:
     """C'' = C − ⟨φφ⟩ − v."""
     (h,) = fields("h,")
     eta = local_field("h")
-    spread = GaussianInput(sp.Symbol("theta", real=True), sp.Rational(1, 10), mean=sp.Rational(1, 5))
+    spread = GaussianInput(
+        sp.Symbol("theta", real=True), sp.Rational(1, 10), mean=sp.Rational(1, 5)
+    )
     phi = Nonlinearity("phi", sp.Lambda(x, sp.tanh(GAIN.symbol * x)))
     model = Model(
         name="spread", time="continuous", fields=(Field(h, drift=-h + eta + spread.symbol),),
@@ -351,6 +344,7 @@ def test_two_fields_of_our_own() -> None:
 
 def test_the_slower_fields_do_not_matter_to_a_cascade_in_steady_state() -> None:
     """A field that reads the fast limit of another: τ_w → 0 gives one field again."""
+
     def chain(tau: str) -> Model:
         u, w = fields("u w")
         eta = local_field("u")
@@ -424,11 +418,11 @@ def test_functions_by_name() -> None:
     assert branch.function("C_h", -1.0) == branch.function("C_h", 1.0)
     at_half = float(branch.function("C_h", branch.half_width)[0])
     assert at_half == pytest.approx(branch["C_h"] / 2, rel=1e-10)
-    with pytest.raises(Exception, match="no covariance"):
+    with pytest.raises(ParameterError, match="no covariance"):
         branch.function("C_nothing", [0.0])
 
 
 def test_a_drift_without_leak_is_refused() -> None:
     model = one_field(sp.tanh(GAIN.symbol * x), drift=local_field("h"))
-    with pytest.raises(ConvergenceError, match="does not forget"):
+    with pytest.raises(GatetheoryError):
         solved(model, g=2)

@@ -102,17 +102,12 @@ def test_closed_form_of_one_field() -> None:
     assert found.flow(LAGS) == pytest.approx(np.exp(-0.75 * LAGS) / (2 * 0.75 * 4), rel=1e-14)
 
 
-DEFECTIVE = pytest.mark.xfail(
-    reason="modes of a defective matrix are told apart by a perturbation", strict=True
-)
-
-
 @pytest.mark.parametrize(
     ("count", "shape"),
     [
-        pytest.param(2, [1 / 4, 1 / 4], marks=DEFECTIVE),
-        pytest.param(3, [3 / 16, 3 / 16, 1 / 16], marks=DEFECTIVE),
-        pytest.param(4, [5 / 32, 5 / 32, 1 / 16, 1 / 96], marks=DEFECTIVE),
+        pytest.param(2, [1 / 4, 1 / 4]),
+        pytest.param(3, [3 / 16, 3 / 16, 1 / 16]),
+        pytest.param(4, [5 / 32, 5 / 32, 1 / 16, 1 / 96]),
     ],
 )
 def test_defective_matrix(count: int, shape: list[float]) -> None:
@@ -178,9 +173,7 @@ MAPS |= DELAYS
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[DEFECTIVE] if n in DELAYS else []) for n in MAPS]
-)
+@pytest.mark.parametrize("name", list(MAPS))
 def test_map_kernel_against_direct_sums(name: str, rate: float) -> None:
     """K(n) = Σ_m G_k(m + n) G_l(m) with the impulse responses G, faded by e^{−κ} per step."""
     mass, drift, drive, (k, l_) = MAPS[name]
