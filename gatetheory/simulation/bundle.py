@@ -25,6 +25,8 @@ from gatetheory.simulation.network import Network
 
 Precision = Literal["single", "double"]
 _SMALL_PRODUCT = 1e6  # multiplications up to which OpenBLAS does not copy the matrix
+_FEW_ROWS = 16  # above, multiplication takes longer than reading the matrix
+_COPIED = 1000  # units up to which a transposed copy of a matrix is worth its memory
 _LEAST_WIDTH = 25  # of a block, below which calls cost more than the copy
 
 
@@ -119,6 +121,17 @@ class BundleLaw:
             self._run(at, out, inputs, self._parameters)
         else:
             self._run(at, out, self._fixed_inputs, self._parameters)
+
+    def bound(self, at: Bundle, out: Bundle) -> Callable[[float], None]:
+        """:meth:`evaluate` as a function of time alone; its calls are not counted."""
+        if self._fixed_inputs is not None:
+            return partial(self._run, at, out, self._fixed_inputs, self._parameters)
+
+        def run(time: float) -> None:
+            inputs = self._cast(self.network.inputs(time))
+            self._run(at, out, inputs, self._parameters)
+
+        return run
 
     def arguments(self, at: Bundle, time: float) -> tuple[Any, ...]:
         """Arguments of the unit's kernels, arrays of shape (B, N).

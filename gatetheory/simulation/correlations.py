@@ -184,7 +184,8 @@ def correlations(
     return _record(
         parts, dict(zip(observables, probe.rows, strict=True)), b,
         lags=np.asarray(np.arange(longest + 1) * spacing, np.float64), at_rest=at_rest,
-        samples=count, method=chosen, step=inner, final=np.moveaxis(stepper.now.states, 1, 0).astype(np.float64),
+        samples=count, method=chosen, step=inner,
+        final=np.moveaxis(stepper.now.states, 1, 0).astype(np.float64),
     )  # fmt: skip
 
 

@@ -145,12 +145,14 @@ class Adams:
             )
             for i, j in ranges
         ]
+        self._evaluate = [law.bound(self.now, rate) for rate in self.memory[1:]]
         self._steps = 0
 
     def advance(self, time: float) -> None:
         """One step."""
         slot = self._steps % self.order
-        self.law.evaluate(self.now, time, self.memory[1 + slot])
+        self._evaluate[slot](time)
+        self.law.evaluations += 1
         known = min(self._steps, self.order - 1)
         for now, stacked, target, rows in self._parts:
             rows[known][slot].dot(stacked, target)

@@ -34,6 +34,7 @@ from gatetheory.solvers.sampled_records import SampledCorrelations
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
 from gatetheory.solvers.sampled_settling import (
     Settled,
+    coarsen,
     decay_lag,
     far_noise,
     lengthen,
@@ -117,6 +118,7 @@ def solve_sampled_correlations(
     """
     _check(accuracy, paths, replicas, step, window, longest, loudness)
     sampler = Sampler(process, parameters)
+    sampler.require_stationary()
     pilot = _pilot(sampler, seed, accuracy, step, window, longest, loudness)
     grid = pilot.grid
     status, advice = _status(pilot)
@@ -172,7 +174,7 @@ def _pilot(
 ) -> Pilot:
     """Find window and step with few paths."""
     discrete = sampler.unit.discrete
-    slow, fast = _times(sampler)
+    slow, fast = sampler.times()
     length = step or (1.0 if discrete else _STEP * fast)
     period = window or (_WINDOW_OF_MAP if discrete else _WINDOW * slow)
     grid = Grid(min(2 * max(int(np.ceil(period / length / 2)), 32), longest // 2 * 2), length)
@@ -236,18 +238,6 @@ def _too_short(found: Settled, grid: Grid) -> bool:
 
 def _undecayed(found: Settled) -> float:
     return max((undecayed(s) for s in found.spectra if s[1:].any()), default=0.0)
-
-
-def _times(sampler: Sampler) -> tuple[float, float]:
-    """The slowest time constant, and the shortest one the integrator has to resolve."""
-    if sampler.unit.discrete:
-        return 1.0, 1.0
-    mass = [sampler.number(m) for m in sampler.process.mass]
-    times = [m for m in mass if m > 0] or [1.0]
-    fixed = -sampler.unit.fixed_rates(0.0)
-    own = [1 / r if r > 0 else m for r, m in zip(fixed, times, strict=True)]
-    explicit = [m for r, m in zip(fixed, times, strict=True) if r <= 0]
-    return max(own), min(explicit or [max(own)])
 
 
 def _status(pilot: Pilot) -> tuple[str, str]:

@@ -59,18 +59,9 @@ class Sampler:
     Args:
         process: The process.
         parameters: Exact values of all parameters.
-
-    Raises:
-        DerivationError: If an input depends on time: then nothing is stationary.
     """
 
     def __init__(self, process: SingleSiteProcess, parameters: Mapping[Symbol, Expr]) -> None:
-        if process.inputs.timed:
-            names = ", ".join(map(str, process.inputs.timed))
-            raise DerivationError(
-                f"input {names} depends on time, so that there is no stationary state; make it "
-                "constant, or ask for the two-time covariances"
-            )
         self.process, self.parameters = process, dict(parameters)
         self.unit = make_unit(process, parameters)
         pairs = list(zip(process.signals, process.variances, strict=True))
@@ -83,6 +74,30 @@ class Sampler:
         inputs = process.inputs
         self.intensities = [self.number(d) for d in inputs.noises.values()]
         self.statics = [(self.number(m), self.number(v)) for m, v in inputs.statics.values()]
+
+    def require_stationary(self) -> None:
+        """Refuse inputs that depend on time.
+
+        Raises:
+            DerivationError: If there is one: then nothing is stationary.
+        """
+        if self.process.inputs.timed:
+            names = ", ".join(map(str, self.process.inputs.timed))
+            raise DerivationError(
+                f"input {names} depends on time, so that there is no stationary state; make it "
+                "constant, or ask for the two-time covariances"
+            )
+
+    def times(self) -> tuple[float, float]:
+        """The slowest time constant, and the shortest one the integrator has to resolve."""
+        if self.unit.discrete:
+            return 1.0, 1.0
+        mass = [self.number(m) for m in self.process.mass]
+        times = [m for m in mass if m > 0] or [1.0]
+        fixed = -self.unit.fixed_rates(0.0)
+        own = [1 / r if r > 0 else m for r, m in zip(fixed, times, strict=True)]
+        explicit = [m for r, m in zip(fixed, times, strict=True) if r <= 0]
+        return max(own), min(explicit or [max(own)])
 
     def number(self, expression: Expr) -> float:
         """Value of an expression in the parameters."""

@@ -34,6 +34,7 @@ def test_reference_point() -> None:
     assert rate(found, 0, **at) == pytest.approx(0.1178941538, abs=6e-11)
 
 
+@pytest.mark.slow
 def test_chaos_beside_a_stable_quiet_state() -> None:
     """The discontinuous transition: below g_h = 2 two decaying solutions appear at once."""
     assert not states(g_h="1.8", alpha_r=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -224,7 +225,7 @@ def check_convolution(
         cuts = sorted({0.0, min(lag, end), *(e for e in (1, 3, 8, 20, 50, 120) if e < end), end})
         total = sum(
             quad(lambda t, s=lag: (kernel(s - t) + kernel(s + t)) * rest(t), a, b, epsabs=1e-12)[0]
-            for a, b in zip(cuts, cuts[1:], strict=False)
+            for a, b in itertools.pairwise(cuts)
         )
         found = float(branch.function(covariance, lag)[0]) - branch.plateaus[covariance]
         assert found == pytest.approx(total, abs=tolerance), lag
@@ -235,7 +236,12 @@ def gate(value: Array) -> Array:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"beta_h": "1/2", "beta_r": "1/2"}, {"g_h": "1.9", "alpha_r": 10}]
+    "values",
+    [
+        {},
+        {"beta_h": "1/2", "beta_r": "1/2"},
+        pytest.param({"g_h": "1.9", "alpha_r": 10}, marks=pytest.mark.slow),
+    ],
 )
 def test_gated_equations_hold(values: Mapping[str, Any]) -> None:
     """Every equation of the system, evaluated again by other means."""
@@ -342,6 +348,7 @@ def test_two_fields_of_our_own() -> None:
     assert np.abs(source[chosen] - recomputed).max() < 2e-6
 
 
+@pytest.mark.slow
 def test_the_slower_fields_do_not_matter_to_a_cascade_in_steady_state() -> None:
     """A field that reads the fast limit of another: τ_w → 0 gives one field again."""
 

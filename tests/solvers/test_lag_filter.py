@@ -208,9 +208,13 @@ def test_memory() -> None:
 
 @pytest.mark.parametrize(
     ("mass", "drift", "discrete"),
-    [([1.0], [[0.0]], False), ([1.0, 1.0], [[1.0, -3.0], [3.0, -0.9]], False), ([1.0], [[1.0]], True),
-     ([1.0], [[-1.01]], True)],
-)  # fmt: skip
+    [
+        ([1.0], [[0.0]], False),
+        ([1.0, 1.0], [[1.0, -3.0], [3.0, -0.9]], False),
+        ([1.0], [[1.0]], True),
+        ([1.0], [[-1.01]], True),
+    ],
+)
 def test_a_law_that_does_not_forget_is_refused(
     mass: list[float], drift: list[list[float]], discrete: bool
 ) -> None:

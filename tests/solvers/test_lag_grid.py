@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -49,7 +51,7 @@ def test_convolution_against_quad(name: str, parity: int) -> None:
         expected = sum(
             quad(lambda x, t=lag: (kernel(t - x) + parity * kernel(t + x)) * bump(x), a, b,
                  epsabs=1e-13, limit=200)[0]
-            for a, b in zip(cuts, cuts[1:], strict=False)
+            for a, b in itertools.pairwise(cuts)
         )  # fmt: skip
         assert result[k] == pytest.approx(expected, abs=5e-11), lag
 
