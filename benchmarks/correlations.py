@@ -78,7 +78,7 @@ class Hand:
         lags = np.arange(0, self.end + settings.step / 2, settings.step)
         h = 0.4 / np.cosh(lags / 6)
         r = h.copy()
-        for count in range(1, 4000):
+        for _ in range(1, 4000):
             active = self._pairs(self.phi, h, settings.nodes)
             source = active
             if self.gate is not None:

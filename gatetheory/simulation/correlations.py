@@ -10,7 +10,6 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike
 from sympy import Expr
-from threadpoolctl import threadpool_limits
 
 from gatetheory.errors import ConvergenceError, ParameterError
 from gatetheory.functions import Next, Nonlinear
@@ -25,6 +24,7 @@ from gatetheory.simulation.lyapunov import (
     default_transient,
     initial_states,
     is_at_rest,
+    limited_threads,
     longest_time_constant,
 )
 from gatetheory.simulation.network import Network
@@ -167,7 +167,7 @@ def correlations(
         )
     stepper.now.states[...] = np.moveaxis(states, 0, 1)
     sums = LaggedSums(longest, probe.count * b, series)
-    with threadpool_limits(limits=threads, user_api="blas"), np.errstate(all="ignore"):
+    with limited_threads(threads), np.errstate(all="ignore"):
         start = round(before / inner)
         _march(stepper, 0, start, inner)
         parts = []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import lapack
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from gatetheory.errors import ConvergenceError, ParameterError
 from gatetheory.simulation.bundle import BundleLaw, Precision
@@ -120,7 +123,7 @@ def lyapunov_exponents(
         raise ParameterError(f"renormalise_every must be positive, got {renormalise_every!r}")
     length = 1.0 if discrete else step or default_step(network, states[0], chosen)
     vectors: Array = vectors_rng.standard_normal((network.shape[0], len(states), count, units))
-    with threadpool_limits(limits=threads, user_api="blas"), np.errstate(all="ignore"):
+    with limited_threads(threads), np.errstate(all="ignore"):
         for restart in range(_RESTARTS):
             stepper, law = make_stepper(
                 network,
@@ -159,6 +162,16 @@ def lyapunov_exponents(
         products=law.evaluations * law.products,
         final=np.moveaxis(stepper.now.states, 1, 0).astype(np.float64),
     )
+
+
+def limited_threads(threads: int) -> AbstractContextManager[Any]:
+    """A context in which BLAS may use so many threads."""
+    return cast("AbstractContextManager[Any]", _libraries().limit(limits=threads, user_api="blas"))
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> Any:
+    return ThreadpoolController()  # looks for the loaded libraries: 3 ms, once
 
 
 class _Run:
@@ -246,7 +259,7 @@ def _triangle(rows: Array) -> Array:
         factor = np.linalg.cholesky(rows @ rows.T)
         diagonal = np.diagonal(factor)
         if diagonal.min() > _SPREAD * diagonal.max():
-            return factor
+            return np.asarray(factor, np.float64)
     except np.linalg.LinAlgError:
         pass
     upper = np.linalg.qr(rows.T, mode="r")

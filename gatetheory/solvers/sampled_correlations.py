@@ -30,6 +30,7 @@ from gatetheory.solvers.sampled_averages import (
     jackknife,
     together,
 )
+from gatetheory.solvers.sampled_growth import is_unstable
 from gatetheory.solvers.sampled_records import SampledCorrelations
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
 from gatetheory.solvers.sampled_settling import (
@@ -56,7 +57,7 @@ BUDGET = 1.6e7
 """Path-steps of one iteration over all replicas: what accuracy may cost."""
 _WINDOW, _WINDOW_OF_MAP, _STEP = 64.0, 256, 0.25
 _STRETCHES = 4e4
-_MOST, _REFINEMENTS = 200, 6
+_MOST, _MOST_OF_PILOT, _REFINEMENTS = 200, 100, 6
 _GAIN = 20.0
 """The error of the step may be this much below what is wanted before the step is doubled."""
 _SLOW, _LAGS = 0.02, 4
@@ -187,7 +188,7 @@ def _pilot(
         worker = replica(on)
         if spectra is None:
             spectra = start(worker, on, loudness, 4 * (1 if discrete else slow))
-        return worker, settle(worker, spectra, on, tolerance, _MOST)
+        return worker, settle(worker, spectra, on, tolerance, _MOST_OF_PILOT)
 
     for _ in range(_REFINEMENTS):
         try:
@@ -212,9 +213,12 @@ def _pilot(
     ):
         grid = Grid(grid.points // 2, 2 * grid.step)
         worker, found = settled_on(grid, coarsen(found.spectra))
-    while window is None and 2 * grid.points <= longest and _too_short(found, grid):
+    short = _too_short(worker, found, grid)
+    while short and window is None and 2 * grid.points <= longest:
         grid = Grid(2 * grid.points, grid.step)
-        worker, found = settled_on(grid, lengthen(found.spectra))
+        lively = found.kind == "chaotic"
+        worker, found = settled_on(grid, lengthen(found.spectra) if lively else None)
+        short = _too_short(worker, found, grid)
     error = 0.0
     for _ in range(0 if discrete or found.kind != "chaotic" else _REFINEMENTS):
         error = step_error(worker, found.spectra, grid)
@@ -222,13 +226,16 @@ def _pilot(
             break
         grid = Grid(2 * grid.points, grid.step / 2)
         worker, found = settled_on(grid, refine(found.spectra))
-    return Pilot(grid, found, error, _too_short(found, grid), _undecayed(found))
+    return Pilot(grid, found, error, short, _undecayed(found))
 
 
-def _too_short(found: Settled, grid: Grid) -> bool:
-    """Whether covariances have not decayed by more than the pilot's noise explains."""
+def _too_short(worker: Replica, found: Settled, grid: Grid) -> bool:
+    """Whether covariances have not decayed by more than the pilot's noise explains.
+
+    A state that is at rest but not stable fluctuates too slowly for the window.
+    """
     if found.kind == "quiet":
-        return False
+        return is_unstable(worker, found.spectra, grid)
     moving = [s for s in found.spectra if s[1:].any()]
     return found.kind == "stuck" or any(
         _LAGS * decay_lag(s) > grid.modes or undecayed(s) > _SLOW + 3 * far_noise(s, PILOT)
@@ -241,7 +248,7 @@ def _undecayed(found: Settled) -> float:
 
 
 def _status(pilot: Pilot) -> tuple[str, str]:
-    if pilot.settled.kind == "quiet":
+    if pilot.settled.kind == "quiet" and not pilot.too_short:
         return "no_chaotic_state", "covariances become constant: the network comes to rest"
     if pilot.settled.kind == "stuck" and pilot.undecayed <= _SLOW:
         return "not_converged", (

@@ -13,7 +13,6 @@ u(t+1) = e^{−λ}(A u + L δη̃).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,32 +24,15 @@ from gatetheory.errors import ConvergenceError, ParameterError
 from gatetheory.solvers.records import Provenance, by_name
 from gatetheory.solvers.sampled_averages import jackknife
 from gatetheory.solvers.sampled_correlations import solve_sampled_correlations
+from gatetheory.solvers.sampled_growth import Growth, grow
 from gatetheory.solvers.sampled_noise import covariance
 from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
 
 Array = NDArray[np.float64]
 
-_MOST, _STEEPEST = 80, 8.0
-_TOLERANCE = 1e-3
-"""Of ln μ, and of the shape of Γ."""
-
-
-@dataclass(frozen=True, eq=False)
-class Growth:
-    """A solution of μ(λ) = 1.
-
-    Args:
-        rate: λ.
-        gains: Spectra of δη e^{−λt}, of unit power in total.
-        residual: |ln μ| left.
-        settled: Whether both λ and the spectra have stopped to change.
-    """
-
-    rate: float
-    gains: Array
-    residual: float
-    settled: bool
+ACCURACY = 0.003
+"""Accuracy of the correlations where they are not given."""
 
 
 def solve_sampled_lyapunov(
@@ -76,6 +58,7 @@ def solve_sampled_lyapunov(
         ConvergenceError: If paths grow without bound.
     """
     if correlations is None:
+        options = {"accuracy": ACCURACY, **options}
         correlations = solve_sampled_correlations(process, parameters, **options)
     elif options:
         raise ParameterError(f"{', '.join(options)}: options of correlations, which are given")
@@ -92,48 +75,13 @@ def solve_sampled_lyapunov(
     try:
         for k, (replica, spectra) in enumerate(zip(replicas, correlations.spectra, strict=True)):
             guess = found[-1] if found else None
-            found.append(_grow(replica, spectra, grid, guess, sampler))
+            found.append(grow(replica, spectra, grid, guess, sampler))
             if report is not None:
                 report(k + 1, len(replicas))
-        last = _grow(Pool(replicas), correlations.pooled, grid, found[-1], sampler)
+        last = grow(Pool(replicas), correlations.pooled, grid, found[-1], sampler)
     except ConvergenceError:
         found, last = [], None
     return _record(sampler, correlations, grid, found, last)
-
-
-def _grow(
-    replica: Replica | Pool, spectra: Array, grid: Grid, guess: Growth | None, sampler: Sampler
-) -> Growth:
-    """Power iteration for Γ with λ corrected by the secant rule at every step."""
-    gains = spectra if guess is None else guess.gains
-    gains = gains / _total(gains)
-    rate = 0.0 if guess is None else guess.rate
-    slope = -2.0 if sampler.unit.discrete else -2.0 * max(
-        1.0, *(sampler.number(m) for m in sampler.process.mass)
-    )  # fmt: skip
-    steepest, known = slope * _STEEPEST, None
-    residual = np.inf
-    for _ in range(_MOST):
-        image = replica.tangent_map(spectra, gains, rate, grid)
-        size = _total(image)
-        if not (np.isfinite(size) and size > 0):
-            raise ConvergenceError("perturbations of the single unit grow or vanish at once")
-        image /= size
-        replica.rescale_tangent(1 / np.sqrt(size))
-        residual, moved = np.log(size), float(np.abs(image - gains).sum() / image.sum())
-        if abs(residual) <= _TOLERANCE and moved <= 10 * _TOLERANCE:
-            return Growth(rate, image, abs(residual), True)
-        if known is not None and moved < 0.1 and abs(rate - known[0]) > 1e-6:
-            secant = (residual - known[1]) / (rate - known[0])
-            slope = float(np.clip(secant, steepest, slope / 4)) if secant < 0 else slope
-        known = rate, residual
-        gains, rate = image, rate - residual / slope
-    return Growth(rate, gains, abs(float(residual)), False)
-
-
-def _total(spectra: Array) -> float:
-    """Sum of the equal-time variances."""
-    return float(spectra[:, [0, -1]].sum() + 2 * spectra[:, 1:-1].sum())
 
 
 def _without_value(correlations: SampledCorrelations) -> SampledLyapunov:

@@ -65,7 +65,9 @@ def settle(
         fluctuating, static = float(image[:, 1:].sum()), float(image[:, 0].sum())
         loudest = max(loudest, fluctuating)
         if fluctuating <= QUIET * max(loudest, static):
-            return Settled("quiet", image, tuple(history))
+            if replica.seam <= 10 * tolerance:
+                return Settled("quiet", image, tuple(history))
+            return Settled("stuck", image, tuple(history))  # still on the way to rest, or frozen
         if history[-1] <= tolerance and replica.seam <= 10 * tolerance:
             return Settled("chaotic", image, tuple(history))
         spectra = mixing.next(spectra, image)
