@@ -78,7 +78,9 @@ class Hand:
         lags = np.arange(0, self.end + settings.step / 2, settings.step)
         h = 0.4 / np.cosh(lags / 6)
         r = h.copy()
-        for _ in range(1, 4000):
+        count, change = 0, h
+        while np.abs(change).max() > settings.stop * h[0]:
+            count += 1
             active = self._pairs(self.phi, h, settings.nodes)
             source = active
             if self.gate is not None:
@@ -87,8 +89,6 @@ class Hand:
                 source = active * self._pairs(self.gate, r, settings.nodes)
             change = smoothed(source, settings.step, self.rates[0]) - h
             h = h + 0.9 * change
-            if np.abs(change).max() < settings.stop * h[0]:
-                break
         return float(h[0]), count
 
     @staticmethod

@@ -94,9 +94,11 @@ def peer(name: str, python: str, path: Path, work: Work, precision: str, rounds:
     script = Path(__file__).with_name("lyapunov_peers.py")
     command = [python, str(script), name, str(path), json.dumps(job)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=240, check=False, cwd=path.parent
+        )
     except subprocess.TimeoutExpired:
-        return {"missing": "not done after 600 s"}
+        return {"missing": "not done after 240 s"}
     if done.returncode:
         return {"missing": (done.stderr.strip().splitlines() or ["failed"])[-1]}
     return json.loads(done.stdout.strip().splitlines()[-1])
