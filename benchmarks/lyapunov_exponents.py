@@ -114,7 +114,7 @@ def compare(work: Work, precision: str, options: argparse.Namespace) -> None:
         path = Path(folder) / "network.npz"
         matrix = network.matrices[network.model.couplings[0].name]
         np.savez(path, J=matrix, state=state[0], vectors=vectors)
-        for name in PEERS:
+        for name in options.beside:
             rows[name] = peer(name, options.peers, path, work, precision, options.rounds)
     print(f"{'':>12} {'first / s':>10} {'again / s':>10} {'ratio':>6} {'lambda':>8}")
     base = rows["gatetheory"]["again"]
@@ -167,6 +167,7 @@ def grow(stepper: Stepper, step: float, duration: float) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", default=sys.executable, help="interpreter that has the peers")
+    parser.add_argument("--beside", nargs="+", default=PEERS, choices=PEERS, help="which peers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--works", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--precisions", nargs="+", default=["double", "single"])

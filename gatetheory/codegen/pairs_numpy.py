@@ -26,7 +26,19 @@ from typing import Any
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
-from sympy import Dummy, Expr, ImmutableDenseMatrix, Min, Mul, S, Symbol, expand, sympify
+from sympy import (
+    Dummy,
+    Expr,
+    Function,
+    ImmutableDenseMatrix,
+    Min,
+    Mul,
+    S,
+    Symbol,
+    exp,
+    expand,
+    sympify,
+)
 
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.integrand import Integrand, analyse
@@ -43,6 +55,7 @@ _CHUNK = 1 << 18  # nodes evaluated at once: stays in the cache
 _GROWTH = 1.2  # numbers of nodes are rounded up to powers of this, so that lags share a shape
 _TABLE = 100  # beyond as many covariances a table in asin ρ is made first
 _TABLE_SIZES = (24, 48, 96, 192)
+_SEEN = 1e-12  # fall of a Fourier transform that doubles can show
 _MARGIN = 4.0  # poles of higher order and prefactors cost this much of the exponent
 
 
@@ -217,7 +230,8 @@ class _CompiledPair:
             compile_kernel([stable(f) for f in fs], [pair.slot], self.inside, DOUBLES)
             for fs in sides
         ]
-        reaches = [reach(fs, pair.slot) for fs in sides]
+        reaches = [_known_reach(fs, pair.slot) for fs in sides]
+        self._hidden = any(has_hidden_poles(f, pair.slot) for fs in sides for f in fs)
         entries = [pair.covariance[0, 0], pair.covariance[1, 1], pair.covariance[0, 1]]
         self._law = compile_kernel([*entries, *reaches], [], arguments, DOUBLES)
 
@@ -277,11 +291,18 @@ class _CompiledPair:
         shared, own = np.abs(rho), 1 - np.abs(rho)
         exponent = log(1 / tolerance) + _MARGIN
         widths = [np.sqrt(v) for v in variances]
+        span = sqrt(2 * exponent)
+        if self._hidden:
+            seen = [
+                self._measured(given, side, width, exponent, span)
+                for side, width in enumerate(widths)
+            ]
+            reach = [np.minimum(r, found) for r, (found, _) in zip(reach, seen, strict=True)]
+            span = max(needed for _, needed in seen)
         pole_u = np.minimum(
             *(_ratio(r, w * np.sqrt(shared)) for r, w in zip(reach, widths, strict=True))
         )
         pole_v = [_ratio(r, w * np.sqrt(own)) for r, w in zip(reach, widths, strict=True)]
-        span = sqrt(2 * exponent)
         steps_u = _step(pole_u, own / np.maximum(shared, 1e-300), exponent)
         steps_v = np.minimum(*(_step(p, np.zeros(length), exponent) for p in pole_v))
         out = np.empty((len(self.products), length))
@@ -304,6 +325,46 @@ class _CompiledPair:
                     kernels = [f(*own_values) for f in self._functions]
                 out[:, at] = self._block(kernels, widths, rho, at, (u, weight_u), (v, weight_v))
         return out
+
+    def _measured(
+        self, given: list[Any], side: int, widths: Array, exponent: float, span: float
+    ) -> tuple[float, float]:
+        """What stands in for the distance of the nearest pole where poles are not located.
+
+        The distance b for which e^{−bk} bounds the Fourier transform of every function at the wave
+        number where it has fallen by twelve digits, and the range the weighted functions need.
+
+        Raises:
+            DerivationError: If a function's transform does not fall that far.
+        """
+        numbers = [float(np.max(v)) if np.ndim(v) else v for v in given]
+        kernel = self._functions[0 if self.is_symmetric else side](*numbers)
+        width = float(widths.max())
+        if not width > 0:
+            return 1e6, span
+        for _ in range(6):  # the range over which f² outweighs what the Gaussian takes away
+            at = np.linspace(-span, span, 257)
+            values = np.abs(np.stack([np.broadcast_to(f, at.shape) for f in kernel(width * at)]))
+            weighted = values**2 * np.exp(-(at**2) / 2)
+            ends = weighted[:, [0, -1]].max(axis=1)
+            if (ends <= weighted.max(axis=1) * np.exp(-exponent)).all():
+                break
+            span *= 1.25
+        for count in (1 << 10, 1 << 12, 1 << 14, 1 << 16):
+            at = np.linspace(-2 * span, 2 * span, count, endpoint=False)
+            window = np.exp(-((at / span) ** 2) * exponent / 4)
+            values = np.stack([np.broadcast_to(f, at.shape) for f in kernel(width * at)])
+            transform = np.abs(np.fft.rfft(values * window, axis=1))
+            small = _SEEN * transform.max(axis=1, keepdims=True)
+            above = np.flatnonzero((transform > small).any(axis=0))
+            last = int(above[-1]) + 1
+            if last < 0.45 * count:
+                wave = 2 * pi * last / (4 * span * width)
+                return log(1 / _SEEN) / wave, span
+        raise DerivationError(
+            "a nonlinearity is too steep, or not smooth, for averages over pairs; use "
+            'closure="sampled"'
+        )
 
     def _block(
         self,
@@ -364,7 +425,22 @@ def _step(pole: Array, smoothing: Array, exponent: float) -> Array:
 
 
 def reach(functions: list[Expr], slot: Symbol) -> Expr:
-    """Distance of the nearest singularity of any function from the real axis."""
+    """Distance of the nearest singularity of any function from the real axis.
+
+    Raises:
+        DerivationError: If a function has kinks, or singularities that are not located.
+    """
+    for f in functions:
+        if has_hidden_poles(f, slot):
+            raise DerivationError(
+                f"the singularities of {f} next to the real axis are not located; use "
+                'closure="sampled"'
+            )
+    return _known_reach(functions, slot)
+
+
+def _known_reach(functions: list[Expr], slot: Symbol) -> Expr:
+    """Distance of the nearest singularity that the arguments of functions show."""
     reaches = [S(10**6)]
     one = ImmutableDenseMatrix([[1]])
     for f in functions:
@@ -383,9 +459,21 @@ def _is_polynomial(integrand: Integrand, symbol: Symbol) -> bool:
     return bool(integrand.expression.is_polynomial(symbol))
 
 
+def has_hidden_poles(f: Expr, slot: Symbol) -> bool:
+    """Whether the distance of the nearest pole, or the growth, is not read off the slots."""
+    if not f.has(slot):
+        return False
+    integrand = analyse(Quadrature(Dummy(), f, (slot,), ImmutableDenseMatrix([[1]])))
+    nested = any(
+        e.has(slot) and any(a.atoms(Function) & f.atoms(Function) for a in e.args if a.has(slot))
+        for e in f.atoms(Function)
+    )
+    return bool(integrand.curves or integrand.pinches or nested or f.has(exp))
+
+
 def _require_analytic(integrand: Integrand, f: Expr) -> None:
-    if not integrand.is_analytic or integrand.curves or integrand.pinches:
+    if not integrand.is_analytic:
         raise DerivationError(
-            f"{f} is not analytic near the real axis in a way the lag solver knows; use "
+            f"{f} is not analytic (kinks or jumps), as averages over pairs need; use "
             'closure="sampled"'
         )

@@ -132,7 +132,7 @@ def branch(problem: LagProblem, refined: Refined) -> CorrelationBranch:
         at_infinity[name] = float(row[-1])
     return CorrelationBranch(
         values=at_zero,
-        plateaus={k: 0.0 if abs(v) < 1e-14 else v for k, v in at_infinity.items()},
+        plateaus={k: 0.0 if abs(v) < 1e-12 else v for k, v in at_infinity.items()},
         half_width=half_width(point, functions[system.main], at_zero[system.main],
                               at_infinity[system.main]),
         error=max(refined.error, 1e-14),

@@ -40,6 +40,8 @@ _SETTLED = 3e-3
 _DEAD = 1e-5
 _STRONGER = 1.6
 _FACTOR = 0.6  # between successive amplitudes on the curve
+_ONSET = 1e-10  # responses of the quiet state this close to 1 are at the onset
+_AT_ONSET = 1e-3
 _SETTLING = 0.85  # ratio of successive changes of μ that counts as settling
 _SMALLEST = 1e-7  # last amplitude, relative to the first
 _COARSE_TAIL, _COARSE_END = 1e-4, 1e-4
@@ -76,7 +78,8 @@ def search(problem: LagProblem) -> Found:
         if relaxed is None:
             raise ConvergenceError("no stationary state was found under noise")
         return Found((relaxed,), None, "relaxation from a wide bump")
-    if relaxed is not None and quiet is not None and quiet > 1:
+    unstable = quiet is not None and quiet > 1 + _ONSET
+    if relaxed is not None and unstable:
         return Found((relaxed,), quiet, "relaxation from a wide bump, Newton's method")
     curve_start = relaxed
     scale = 1.0
@@ -87,7 +90,7 @@ def search(problem: LagProblem) -> Found:
         return Found((), quiet, f"relaxation with sources up to {scale:.3g} times as strong")
     points = [] if relaxed is None else [relaxed]
     points += crossings(problem, curve_start, quiet, first_is_solution=relaxed is not None)
-    if not points and quiet is not None and quiet > 1:
+    if not points and unstable:
         raise ConvergenceError(
             "the quiet state is unstable, but no decaying solution was found; the state may "
             "oscillate, or lie too close to the onset for doubles"
@@ -215,6 +218,8 @@ def crossings(
         first = len(points) == 2 and first_is_solution
         if not first and (high.scale - 1) * (low.scale - 1) < 0:
             found.append(_crossing(problem, high, low))
+        if quiet is not None and abs(quiet - 1) <= _ONSET and abs(point.scale - 1) < _AT_ONSET:
+            break  # the curve ends at μ = 1: exactly at the onset there is nothing to cross
         # The quiet state's response says on which side of 1 the curve ends.
         at_end = quiet is None or (point.scale - 1) * (1 - quiet) > 0
         if at_end and _has_settled([p.scale for p in points]):

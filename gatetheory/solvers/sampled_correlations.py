@@ -56,6 +56,8 @@ LONGEST = 4096
 BUDGET = 1.6e7
 """Path-steps of one iteration over all replicas: what accuracy may cost."""
 _WINDOW, _WINDOW_OF_MAP, _STEP = 64.0, 256, 0.25
+PILOT_BUDGET = 6e7
+"""Path-steps after which the pilot looks for no longer window."""
 _STRETCHES = 4e4
 _MOST, _MOST_OF_PILOT, _REFINEMENTS = 200, 100, 6
 _GAIN = 20.0
@@ -106,7 +108,7 @@ def solve_sampled_correlations(
         accuracy: Relative standard error wanted of every equal-time covariance.
         paths: Paths of each replica; by default as many as the accuracy needs.
         replicas: Number of independent replicas.
-        step: Time step; by default halved until its error is a tenth of the accuracy.
+        step: Time step; by default halved until its error is a fifth of the accuracy.
         window: Period of the drives; by default doubled until covariances have decayed.
         longest: Steps of the longest window tried.
         loudness: ⟨ψ²⟩ to start the iteration from.
@@ -140,15 +142,15 @@ def solve_sampled_correlations(
                 report(k + 1, replicas)
         first = np.mean([a.settled.spectra for a in found], axis=0)
         excess = _excess(found, accuracy)
-        if paths is not None or excess <= 1 or count >= most or not _all_fluctuate(found):
+        if paths is not None or excess <= 1.2 or count >= most or not _all_fluctuate(found):
             break
-        count, stage = min(int(count * min(1.3 * excess**2, 16.0)) // 2 * 2 + 2, most), stage + 1
+        count, stage = min(int(count * min(excess**2, 16.0)) // 2 * 2 + 2, most), stage + 1
     pool = Pool(workers)
     everything = together(pool, settle(pool, first, grid, accuracy / 20, _MOST), grid)
     left, unsure = _undecayed(everything.settled), _spread([_undecayed(a.settled) for a in found])
     if left > _SLOW + 2 * unsure:
         status, advice = "not_converged", _too_slow(grid)
-    if status == "ok" and excess > 1 and paths is None:
+    if status == "ok" and excess > 1.2 and paths is None:
         advice = (
             f"the standard error is {excess:.1f} times the accuracy {accuracy:g} at the largest "
             "number of paths; ask for a lower accuracy, or set paths"
@@ -181,14 +183,19 @@ def _pilot(
     grid = Grid(min(2 * max(int(np.ceil(period / length / 2)), 32), longest // 2 * 2), length)
     tolerance = max(accuracy, 2e-3)
 
+    spent = 0
+
     def replica(on: Grid) -> Replica:
         return Replica(sampler, PILOT, 2 * on.modes, spawn(seed, 1, 1)[0])
 
     def settled_on(on: Grid, spectra: Array | None) -> tuple[Replica, Settled]:
+        nonlocal spent
         worker = replica(on)
         if spectra is None:
             spectra = start(worker, on, loudness, 4 * (1 if discrete else slow))
-        return worker, settle(worker, spectra, on, tolerance, _MOST_OF_PILOT)
+        found = settle(worker, spectra, on, tolerance, _MOST_OF_PILOT)
+        spent += len(found.history) * on.points * PILOT
+        return worker, found
 
     for _ in range(_REFINEMENTS):
         try:
@@ -209,12 +216,12 @@ def _pilot(
         and found.kind == "chaotic"
         and grid.points % 4 == 0
         and 2 * grid.step <= fast
-        and step_error(worker, found.spectra, grid) <= accuracy / 10 / _GAIN
+        and step_error(worker, found.spectra, grid) <= accuracy / 5 / _GAIN
     ):
         grid = Grid(grid.points // 2, 2 * grid.step)
         worker, found = settled_on(grid, coarsen(found.spectra))
     short = _too_short(worker, found, grid)
-    while short and window is None and 2 * grid.points <= longest:
+    while short and window is None and 2 * grid.points <= longest and spent < PILOT_BUDGET:
         grid = Grid(2 * grid.points, grid.step)
         lively = found.kind == "chaotic"
         worker, found = settled_on(grid, lengthen(found.spectra) if lively else None)
@@ -222,7 +229,7 @@ def _pilot(
     error = 0.0
     for _ in range(0 if discrete or found.kind != "chaotic" else _REFINEMENTS):
         error = step_error(worker, found.spectra, grid)
-        if error <= accuracy / 10 or step is not None:
+        if error <= accuracy / 5 or step is not None:
             break
         grid = Grid(2 * grid.points, grid.step / 2)
         worker, found = settled_on(grid, refine(found.spectra))

@@ -100,12 +100,10 @@ class SampledCorrelations:
             f"{self.window:g}, step {self.step:g}"
         ]
         if self.status == "ok":
-            lines += [
-                f"{n} = {v:.6g} ± {self.errors[n]:.1g}" + (
-                    f", C(∞) = {p:.3g}" if abs(p := self.plateaus[n]) > 5 * self.errors[n] else ""
-                )
-                for n, v in self.values.items()
-            ]  # fmt: skip
+            for n, v in self.values.items():
+                far = float(self.function_errors[n][-1])
+                static = f", C(∞) = {self.plateaus[n]:.3g}" if self.plateaus[n] > 5 * far else ""
+                lines.append(f"{n} = {v:.6g} ± {self.errors[n]:.1g}{static}")
             lines.append(f"half width {self.half_width:.4g} ± {self.half_width_error:.1g}")
             lines.append(f"residual {self.residual:.1e}, error of the step {self.step_error:.1e}")
         if self.advice:

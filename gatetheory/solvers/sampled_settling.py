@@ -100,11 +100,11 @@ def undecayed(spectrum: Array) -> float:
 
 
 def decay_lag(spectrum: Array, left: float = 0.1) -> int:
-    """The last lag, in steps, at which a covariance is above a part of its decay from C(∞) on."""
+    """The first lag, in steps, at which no more than a part of the decay to C(∞) is left."""
     c = covariance(spectrum)
     far = plateau(c)
-    above = np.flatnonzero(c - far > left * (c[0] - far))
-    return int(above[-1]) if len(above) else 0
+    below = np.flatnonzero(c - far <= left * (c[0] - far))
+    return int(below[0]) if len(below) else len(c) - 1
 
 
 def far_noise(spectrum: Array, paths: int) -> float:
