@@ -147,7 +147,7 @@ def combine(
         history=found[-1].settled.history,
         step_error=known.step_error,
         memory=max(a.memory for a in (*found, pooled)),
-        undecayed=max(left, default=0.0) if len(found) > 1 else known.undecayed,
+        undecayed=max(left, default=0.0, key=abs) if len(found) > 1 else known.undecayed,
         paths=pooled.paths,
         replicas=len(found),
         window=grid.window,

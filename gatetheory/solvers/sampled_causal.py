@@ -136,7 +136,9 @@ class March:
         start = start.reshape(len(mean), paths)
         statics = [m + np.sqrt(v) * stratified(paths, rng) for m, v in sampler.statics]
         per_step = np.array([np.sqrt(2 * d / self.step) for d in sampler.intensities])
-        noises = rng.standard_normal((len(per_step), steps, paths)) * per_step[:, None, None]
+        noises = rng.standard_normal((len(per_step), steps, paths))
+        noises -= noises.mean(axis=2, keepdims=True)  # exact mean and variance over paths
+        noises *= per_step[:, None, None] / noises.std(axis=2, keepdims=True)
         sources = [CausalField(paths, float(sampler.scale[k])) for k in sampler.reads]
         matched = Matched(paths, [*(start - mean[:, None]), *statics])
         fields = np.zeros((len(sources), steps + 1, paths))

@@ -58,12 +58,15 @@ BUDGET = 1.6e7
 _WINDOW, _WINDOW_OF_MAP, _STEP = 64.0, 256, 0.25
 PILOT_BUDGET = 6e7
 """Path-steps after which the pilot looks for no longer window."""
+_SETTLED = 150.0
+"""The residual is this much below the accuracy: a slow direction multiplies it by ten or more."""
 _STRETCHES = 4e4
 _MOST, _MOST_OF_PILOT, _REFINEMENTS = 200, 100, 6
-_GAIN = 20.0
-"""The error of the step may be this much below what is wanted before the step is doubled."""
-_SLOW, _LAGS = 0.02, 4
-"""Part of a decay that may be left at T/4, and how often the lag of its last tenth fits in T/2."""
+_FEWEST = 64
+"""Steps that a window is divided into at least."""
+_SLOW, _CLEARLY, _LAGS = 0.02, 0.15, 4
+"""Part of a decay that may be left at T/4 apart from noise, the same with any noise, and how often
+the lag of the last tenth of the decay must fit in T/2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +139,7 @@ def solve_sampled_correlations(
         workers = [Replica(sampler, count, grid.modes, s) for s in spawn(seed, stage, replicas)]
         found: list[Averages] = []
         for k, worker in enumerate(workers):
-            settled = settle(worker, first, grid, accuracy / 20, _MOST)
+            settled = settle(worker, first, grid, accuracy / _SETTLED, _MOST)
             found.append(averages(worker, settled, grid))
             if report is not None:
                 report(k + 1, replicas)
@@ -146,9 +149,9 @@ def solve_sampled_correlations(
             break
         count, stage = min(int(count * min(excess**2, 16.0)) // 2 * 2 + 2, most), stage + 1
     pool = Pool(workers)
-    everything = together(pool, settle(pool, first, grid, accuracy / 20, _MOST), grid)
+    everything = together(pool, settle(pool, first, grid, accuracy / _SETTLED, _MOST), grid)
     left, unsure = _undecayed(everything.settled), _spread([_undecayed(a.settled) for a in found])
-    if left > _SLOW + 2 * unsure:
+    if abs(left) > min(_SLOW + 2 * unsure, _CLEARLY):
         status, advice = "not_converged", _too_slow(grid)
     if status == "ok" and excess > 1.2 and paths is None:
         advice = (
@@ -210,14 +213,17 @@ def _pilot(
             "paths of the single unit grow without bound at every step tried; set a smaller step, "
             "or check that the law confines its fields"
         )
-    while (
-        not discrete
-        and step is None
-        and found.kind == "chaotic"
-        and grid.points % 4 == 0
-        and 2 * grid.step <= fast
-        and step_error(worker, found.spectra, grid) <= accuracy / 5 / _GAIN
-    ):
+
+    def coarser() -> bool:
+        """Whether twice the step would do as well, so that longer windows cost less."""
+        twice = Grid(grid.points // 2, 2 * grid.step)
+        if discrete or step is not None or found.kind != "chaotic":
+            return False
+        if grid.points % 4 or twice.points < _FEWEST or twice.step > fast:
+            return False
+        return step_error(worker, coarsen(found.spectra), twice) <= accuracy / 5
+
+    while coarser():
         grid = Grid(grid.points // 2, 2 * grid.step)
         worker, found = settled_on(grid, coarsen(found.spectra))
     short = _too_short(worker, found, grid)
@@ -225,6 +231,9 @@ def _pilot(
         grid = Grid(2 * grid.points, grid.step)
         lively = found.kind == "chaotic"
         worker, found = settled_on(grid, lengthen(found.spectra) if lively else None)
+        if coarser():
+            grid = Grid(grid.points // 2, 2 * grid.step)
+            worker, found = settled_on(grid, coarsen(found.spectra))
         short = _too_short(worker, found, grid)
     error = 0.0
     for _ in range(0 if discrete or found.kind != "chaotic" else _REFINEMENTS):
@@ -245,13 +254,14 @@ def _too_short(worker: Replica, found: Settled, grid: Grid) -> bool:
         return is_unstable(worker, found.spectra, grid)
     moving = [s for s in found.spectra if s[1:].any()]
     return found.kind == "stuck" or any(
-        _LAGS * decay_lag(s) > grid.modes or undecayed(s) > _SLOW + 3 * far_noise(s, PILOT)
+        _LAGS * decay_lag(s) > grid.modes
+        or abs(undecayed(s)) > min(_SLOW + 3 * far_noise(s, PILOT), _CLEARLY)
         for s in moving
     )
 
 
 def _undecayed(found: Settled) -> float:
-    return max((undecayed(s) for s in found.spectra if s[1:].any()), default=0.0)
+    return max((undecayed(s) for s in found.spectra if s[1:].any()), default=0.0, key=abs)
 
 
 def _status(pilot: Pilot) -> tuple[str, str]:

@@ -2,9 +2,9 @@
 
 A flow: the exponential Runge–Kutta method of order four (Cox and Matthews), with the part of each
 law that is a constant rate times its own field done exactly, so that short time constants of linear
-fields cost nothing. Drives are given on half steps, where the method reads them. White noise is
-held constant over a step, which is of second order in averages since noise is additive. A map is
-iterated.
+fields set no limit to the step (accuracy falls to lower order there). Drives are given on half
+steps, where the method reads them. White noise is held constant over a step, which is of second
+order in averages since noise is additive. A map is iterated.
 
 Source: S. M. Cox and P. C. Matthews, J. Comput. Phys. 176, 430 (2002).
 """

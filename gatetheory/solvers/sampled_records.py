@@ -150,3 +150,59 @@ class SampledLyapunov:
             return f"closure sampled ({self.status}): {self.advice}"
         note = f"; {self.advice}" if self.advice else ""
         return f"λ_max = {self.value:.5g} ± {self.error:.1g} (sampled){note}"
+
+
+@dataclass(frozen=True, eq=False)
+class SampledTwoTime:
+    """Second moments at two times, and means, from given initial values on.
+
+    Args:
+        status: ``"ok"`` or ``"not_converged"``.
+        times: t_i, shape (T,).
+        moments: ⟨x(t_i) x(t_j)⟩ by name, means not subtracted, shape (T, T): ``C_<field>``,
+            ``C_<nonlinearity>``, and ``C_eta_<coupling>`` = s²⟨ψψ'⟩.
+        errors: Their standard errors over replicas, shape (T, T).
+        means: Mean of every field by name (``m_<field>``), shape (T,).
+        mean_errors: Their standard errors, shape (T,).
+        step: Time step; 1 in a map.
+        step_error: Largest change of an equal-time moment when the step is halved at given local
+            fields, relative to the moment's largest value.
+        paths: Number of paths in all replicas together.
+        replicas: Number of replicas.
+        closure: ``"sampled"``.
+        advice: What to do when the status is not ok.
+        provenance: Parameters, assumptions, references.
+    """
+
+    status: Status
+    times: Array
+    moments: Mapping[str, Array] = field(repr=False)
+    errors: Mapping[str, Array] = field(repr=False)
+    means: Mapping[str, Array] = field(repr=False)
+    mean_errors: Mapping[str, Array] = field(repr=False)
+    step: float
+    step_error: float
+    paths: int
+    replicas: int
+    closure: str
+    advice: str
+    provenance: Provenance = field(repr=False)
+
+    def __getitem__(self, name: str) -> Array:
+        found = self.moments.get(name, self.means.get(name))
+        if found is None:
+            known = ", ".join([*self.moments, *self.means])
+            raise ParameterError(f"there is no {name!r}; there are {known}")
+        return found
+
+    def __str__(self) -> str:
+        lines = [
+            f"closure sampled ({self.status}): {len(self.times)} times from {self.times[0]:g} to "
+            f"{self.times[-1]:g}, step {self.step:g}, {self.paths} paths"
+        ]
+        for name, c in self.moments.items():
+            lines.append(
+                f"{name}: {c[0, 0]:.6g} → {c[-1, -1]:.6g} ± {self.errors[name][-1, -1]:.1g} at "
+                f"equal times, {c[0, -1]:.6g} between first and last"
+            )
+        return "\n".join([*lines, self.advice] if self.advice else lines)

@@ -64,6 +64,8 @@ def settle(
         )
         fluctuating, static = float(image[:, 1:].sum()), float(image[:, 0].sum())
         loudest = max(loudest, fluctuating)
+        if fluctuating + static <= QUIET * loudest:
+            return Settled("quiet", image, tuple(history))
         if fluctuating <= QUIET * max(loudest, static):
             if replica.seam <= 10 * tolerance:
                 return Settled("quiet", image, tuple(history))
@@ -146,14 +148,18 @@ def coarsen(spectra: Array) -> Array:
 
 
 def step_error(replica: Replica, spectra: Array, grid: Grid) -> float:
-    """Largest relative change of an equal-time average when the step is halved, fields as given.
+    """Largest relative change of an equal-time average when the step is halved.
 
-    The random numbers are the same for both steps, so that only the error of the step is left.
-    The coarse step is run before and after, so that what paths still forget drops out.
+    Local fields are iterated once with either step, so that frequencies which the longer step
+    cannot resolve are missed as they would be in the solution. Random numbers are the same for
+    both, which leaves only the error of the step; the longer one is run before and after, so that
+    what paths still forget drops out.
     """
-    before = equal_times(replica, spectra, grid)
-    fine = equal_times(replica, refine(spectra), Grid(2 * grid.points, grid.step / 2))
-    after = equal_times(replica, spectra, grid)
+    finer = Grid(2 * grid.points, grid.step / 2)
+    coarse_spectra = replica.map(spectra, grid)
+    before = equal_times(replica, coarse_spectra, grid)
+    fine = equal_times(replica, replica.map(refine(spectra), finer), finer)
+    after = equal_times(replica, coarse_spectra, grid)
     scale = np.maximum(np.abs(fine), 1e-12 * np.abs(fine).max())
     return float(np.max(np.abs((before + after) / 2 - fine) / scale))
 
