@@ -68,16 +68,17 @@ class Newton:
     def residual(self, compile: Compile, x: Sequence[Any], digits: int) -> list[Any]:
         """The conditions at a point."""
         program = compile(self.expressions, self.arguments, digits)
-        return [*program(*self._values(x)).values]
+        return [*program(*self.values_at(x)).values]
 
     def slopes(self, compile: Compile, x: Sequence[Any], digits: int) -> list[list[Any]]:
         """Their derivatives, a row for each condition."""
         n = len(self.symbols)
         rows = [e.diff(s) for e in self.expressions for s in self.symbols]
-        flat = compile(rows, self.arguments, digits)(*self._values(x)).values
+        flat = compile(rows, self.arguments, digits)(*self.values_at(x)).values
         return [list(flat[i * n : (i + 1) * n]) for i in range(n)]
 
-    def _values(self, x: Sequence[Any]) -> list[Any]:
+    def values_at(self, x: Sequence[Any]) -> list[Any]:
+        """Values of the arguments at a point."""
         known = dict(zip(self.symbols, x, strict=True))
         return [known[s] if s in known else self.parameters[s] for s in self.arguments]
 
