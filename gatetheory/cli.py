@@ -148,6 +148,11 @@ def _add_sizes(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--units", type=int, nargs="+", metavar="N",
                       help="sizes; means over several are extrapolated in 1/N")  # fmt: skip
     verb.add_argument("--seeds", type=int, metavar="K", help="networks of each size")
+    verb.add_argument("--static", action="store_true",
+                      help="leave out the chaotic state, which takes the longest")  # fmt: skip
+    verb.add_argument("--accuracy", type=float, metavar="A",
+                      help="relative standard error of correlations where they must be sampled, "
+                      "by default 0.02")  # fmt: skip
 
 
 def _add_output(verb: argparse.ArgumentParser) -> None:

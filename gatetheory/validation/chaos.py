@@ -38,7 +38,7 @@ def chaos_rows(state: ChaoticState) -> list[Comparison]:
         by_size = {n: [s.largest for s in run.spectra] for n, run in state.lyapunov_runs.items()}
         error = (exponent.error or 0.0) if exponent.closure == "sampled" else 0.0
         rows.append(_row("lambda_max", exponent.value, error, by_size, used, note))
-    if not state.rest:
+    if state.rest is False:
         rows.append(_moving(state))
     return rows
 

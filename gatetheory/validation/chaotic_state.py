@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil, isfinite
+from math import ceil, hypot, isfinite
 from typing import Any
 
 import gatetheory.simulation as simulation
@@ -35,7 +35,8 @@ class ChaoticState:
     Args:
         correlations: The theory's stationary correlations; None where it has none.
         lyapunov: The theory's largest Lyapunov exponent.
-        rest: Whether the theory has a stable fixed point beside it, in which networks may end.
+        rest: Whether the theory has a stable fixed point beside it, in which networks may end;
+            None if the model never rests.
         correlation_runs: Correlations of networks, by size.
         lyapunov_runs: Lyapunov exponents of the same networks, by size.
         centred: Names of covariances whose means are taken off: those of fields.
@@ -44,7 +45,7 @@ class ChaoticState:
 
     correlations: Correlations | SampledCorrelations | None
     lyapunov: Lyapunov | SampledLyapunov | None
-    rest: bool
+    rest: bool | None
     correlation_runs: Mapping[int, simulation.CorrelationObservation] = field(default_factory=dict)
     lyapunov_runs: Mapping[int, simulation.LyapunovObservation] = field(default_factory=dict)
     centred: frozenset[str] = frozenset()
@@ -70,8 +71,9 @@ class ChaoticState:
         kept = [n for n in named if not n.startswith("C_eta_")]
         if not isinstance(found, SampledCorrelations):
             return {n: (named[n], 0.0) for n in kept}
-        # The step's error is a bias within the accuracy; beside the sampling error it is small.
-        return {n: (named[n], found.errors[n] + found.step_error * abs(named[n])) for n in kept}
+        # The step's error, a fifth of the accuracy at most, is counted as if it were one of chance.
+        steps = {n: found.step_error * abs(named[n]) for n in kept}
+        return {n: (named[n], hypot(found.errors[n], steps[n])) for n in kept}
 
     @property
     def main(self) -> str:
@@ -132,9 +134,9 @@ def _solved(theory: Theory, at: Mapping[str, Any] | None, accuracy: float) -> Ch
         options = {"accuracy": accuracy} if closure == "sampled" else {}
         found = solve(problem, at, **options)
     except (DerivationError, ConvergenceError) as error:
-        return ChaoticState(None, None, False, remarks=(f"stationary state: {error}",))
+        return ChaoticState(None, None, None, remarks=(f"stationary state: {error}",))
     if found.status != "ok":
-        return ChaoticState(found, None, False, remarks=(_why_not(found),))
+        return ChaoticState(found, None, None, remarks=(_why_not(found),))
     remarks = []
     exponent = None
     try:
@@ -159,11 +161,12 @@ def _why_not(found: Correlations | SampledCorrelations) -> str:
     )
 
 
-def _has_rest(theory: Theory, at: Mapping[str, Any] | None) -> bool:
+def _has_rest(theory: Theory, at: Mapping[str, Any] | None) -> bool | None:
+    points = theory.correlations.fixed_points
     try:
-        return quiet_abscissa(theory.correlations.fixed_points, at) is not None
+        return None if points is None else quiet_abscissa(points, at) is not None
     except DerivationError:
-        return False
+        return None
 
 
 def _simulated(

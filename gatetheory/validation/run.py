@@ -28,7 +28,7 @@ from gatetheory.validation.jacobians import jacobian_rows
 from gatetheory.validation.networks import network_rows
 from gatetheory.validation.work import Progress, Work
 
-SIZES = (100, 200, 400)
+SIZES, SEEDS = (100, 200, 400), 8
 
 
 def validate(
@@ -36,7 +36,7 @@ def validate(
     at: Mapping[str, Any] | None = None,
     *,
     units: Sequence[int] | int | None = None,
-    seeds: int = 8,
+    seeds: int = SEEDS,
     dynamics: bool | ChaoticState = True,
     accuracy: float = ACCURACY,
     progress: Progress | None = None,
