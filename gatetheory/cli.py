@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--state", nargs="+", action="extend", metavar="NAME=VALUE",
                       help="variances of a synthetic state, instead of a fixed point")  # fmt: skip
     verb.add_argument("--closure", choices=CLOSURES,
-                      help="of correlations and lyapunov; by default constant where it is exact, "
+                      help="of results in time; by default constant where it is exact, "
                       "else sampled")  # fmt: skip
     verb.add_argument("--seed", type=int, metavar="S", help="of the closure sampled, by default 0")
     verb.add_argument("--accuracy", type=float, metavar="A",

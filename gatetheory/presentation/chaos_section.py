@@ -1,4 +1,4 @@
-"""The section of the report on the chaotic state: correlations and the largest Lyapunov exponent."""
+"""The section of the report on the chaotic state: correlations and Lyapunov exponent."""
 
 from __future__ import annotations
 

@@ -194,8 +194,12 @@ def _simulated(
         )
     longest = min(_LAGS * memory, duration / 4)
     spacing = longest / 60
-    common: dict[str, Any] = {"duration": float(ceil(duration)), "transient": float(ceil(transient)),
-                              "trajectories": TRAJECTORIES, "precision": "single"}  # fmt: skip
+    common: dict[str, Any] = {
+        "duration": float(ceil(duration)),
+        "transient": float(ceil(transient)),
+        "trajectories": TRAJECTORIES,
+        "precision": "single",
+    }
     lags: dict[str, Any] = {"longest_lag": longest, "lag_step": spacing}
     if discrete:
         spacing = max(1, round(spacing))
