@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--state", nargs="+", action="extend", metavar="NAME=VALUE",
                       help="variances of a synthetic state, instead of a fixed point")  # fmt: skip
     verb.add_argument("--closure", choices=CLOSURES,
-                      help="of correlations and lyapunov; by default constant where it is exact, "
+                      help="of results in time; by default constant where it is exact, "
                       "else sampled")  # fmt: skip
     verb.add_argument("--seed", type=int, metavar="S", help="of the closure sampled, by default 0")
     verb.add_argument("--accuracy", type=float, metavar="A",
@@ -148,6 +148,11 @@ def _add_sizes(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--units", type=int, nargs="+", metavar="N",
                       help="sizes; means over several are extrapolated in 1/N")  # fmt: skip
     verb.add_argument("--seeds", type=int, metavar="K", help="networks of each size")
+    verb.add_argument("--static", action="store_true",
+                      help="leave out the chaotic state, which takes the longest")  # fmt: skip
+    verb.add_argument("--accuracy", type=float, metavar="A",
+                      help="relative standard error of correlations where they must be sampled, "
+                      "by default 0.02")  # fmt: skip
 
 
 def _add_output(verb: argparse.ArgumentParser) -> None:

@@ -102,7 +102,7 @@ def _validate(options: Namespace) -> int:
     model, at = _model_and_values(options)
     try:
         with progress_bar("validating", shown=_shown(options)) as bar:
-            found = validate(model, at, progress=bar, **_sizes(options))
+            found = validate(model, at, progress=bar, **_sizes(options), **_dynamics(options))
     except ConvergenceError as error:
         return stopped(model, at, error, options)
     if options.json:
@@ -117,7 +117,8 @@ def _report(options: Namespace) -> int:
     model, at = _model_and_values(options)
     sizes = {"units": None, "seeds": None} | _sizes(options)
     with progress_bar("writing the report", shown=_shown(options)) as bar:
-        path, found = write_report(model, at, options.out, progress=bar, **sizes)
+        chosen = sizes | _dynamics(options)
+        path, found = write_report(model, at, options.out, progress=bar, **chosen)
     passed = getattr(found.validation, "passed", None)
     if options.json:
         record = records.head(model, found.parameters, "ok")
@@ -143,6 +144,11 @@ def _model_and_values(options: Namespace) -> tuple[Model, dict[str, str]]:
 def _sizes(options: Namespace) -> dict[str, Any]:
     units = {} if options.units is None else {"units": tuple(options.units)}
     return units if options.seeds is None else units | {"seeds": options.seeds}
+
+
+def _dynamics(options: Namespace) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"dynamics": False} if options.static else {}
+    return chosen if options.accuracy is None else chosen | {"accuracy": options.accuracy}
 
 
 def _shown(options: Namespace) -> bool:
