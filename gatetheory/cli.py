@@ -112,6 +112,35 @@ def _parser() -> argparse.ArgumentParser:
                       "by default 1/4 (1 in a map)")  # fmt: skip
     _add_output(verb)
 
+    verb = verbs.add_parser("transition", help="find where a network changes its behaviour")
+    _add_model(verb)
+    verb.add_argument("kind", metavar="KIND",
+                      help="zero-state, fold, stability, chaos, tricritical-static, "
+                      "tricritical-dynamic or marginal")  # fmt: skip
+    verb.add_argument("--along", metavar="NAME", help="the parameter that is sought")
+    verb.add_argument("--and", metavar="NAME", dest="also",
+                      help="second parameter of a tricritical point")  # fmt: skip
+    verb.add_argument("--between", nargs=2, metavar=("LO", "HI"),
+                      help="range, by default the parameter's domain cut to [0.001, 50]")  # fmt: skip
+    _add_settings(verb)
+    verb.add_argument("--digits", type=int, default=15, metavar="D", help="by default 15")
+    verb.add_argument("--certify", action="store_true",
+                      help="enclose it by ball arithmetic, with a proof")  # fmt: skip
+    verb.add_argument("--closure", choices=CLOSURES[:2],
+                      help="of chaos, where a gate that multiplies a drift fluctuates")  # fmt: skip
+    _add_output(verb)
+
+    verb = verbs.add_parser("phase-diagram", help="draw transitions in the plane of two parameters")
+    _add_model(verb)
+    for axis in ("x", "y"):
+        verb.add_argument(f"--{axis}", nargs=4, required=True, metavar=("NAME", "LO", "HI", "N"),
+                          help=f"parameter of the {axis} axis, its range, and the number of "
+                          "values")  # fmt: skip
+    _add_settings(verb)
+    verb.add_argument("--closure", choices=CLOSURES[:2], help="of chaos")
+    verb.add_argument("--out", default="out", metavar="DIR", help="folder, by default out")
+    _add_output(verb)
+
     verb = verbs.add_parser("simulate", help="simulate finite networks")
     _add_model(verb)
     _add_settings(verb)

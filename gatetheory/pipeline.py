@@ -256,7 +256,7 @@ def _(
     _refuse_sampling_options(sampling, name)
     system = problem.lag_system(name)
     exact = is_exact(system, parameters)
-    _warn_of_closure(name, exact)
+    warn_of_closure(name, exact)
     return solve_correlations(lag_program(system), parameters, reason, exact)
 
 
@@ -279,7 +279,7 @@ def _(
     _refuse_sampling_options(sampling, name)
     system = state.lag_system(name)
     exact = is_exact(system, parameters)
-    _warn_of_closure(name, exact)
+    warn_of_closure(name, exact)
     program = lag_program(system)
     correlations = solve_correlations(program, parameters, reason, exact)
     return solve_lyapunov(
@@ -335,7 +335,8 @@ def _refuse_sampling_options(options: Values, closure: str) -> None:
         )
 
 
-def _warn_of_closure(name: str, exact: bool) -> None:
+def warn_of_closure(name: str, exact: bool) -> None:
+    """Warn where a closure leaves something out."""
     if not exact:
         warnings.warn(
             f"the closure {name!r} is an approximation where a gate fluctuates; "

@@ -9,25 +9,29 @@ derived lag equations. The search knows nothing but a range.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy
 from sympy import Expr, Symbol
 
 from gatetheory.equations.lag_system import LagSystem
+from gatetheory.equations.onset import TricriticalPoint
 from gatetheory.equations.provenance import EquationSet
 from gatetheory.equations.shapes import SelfConsistency
 from gatetheory.equations.stationary import is_exact
 from gatetheory.equations.transition import TransitionConditions
-from gatetheory.errors import DerivationError, ParameterError
+from gatetheory.errors import DerivationError, NoTransitionError, ParameterError
+from gatetheory.functions import instantiate
 from gatetheory.model import Model, exact
 from gatetheory.pipeline import (
     DOUBLE,
+    GUARD,
     Doubles,
     Values,
     backend,
@@ -48,6 +52,7 @@ from gatetheory.solvers.transfer import State
 from gatetheory.solvers.transition_points import point_of
 from gatetheory.solvers.transition_program import Candidate, TransitionProgram
 from gatetheory.solvers.transition_records import Transition, TransitionPoint
+from gatetheory.solvers.two_conditions import common_zeros
 from gatetheory.solvers.transition_search import Searched, Tools, Unknowns, search
 from gatetheory.theory.derive import Theory
 from gatetheory.theory.static_transitions import (
@@ -56,6 +61,7 @@ from gatetheory.theory.static_transitions import (
     zero_state_conditions,
 )
 from gatetheory.theory.steep_gates import marginal_conditions
+from gatetheory.theory.tricritical import tricritical_dynamic, tricritical_static
 from gatetheory.theory.transitions import solve_zero_state, zero_state_condition
 
 __all__ = ["KINDS", "find_transition"]
@@ -63,6 +69,7 @@ __all__ = ["KINDS", "find_transition"]
 STATIC = ("zero-state", "fold", "stability")
 TRICRITICAL = ("tricritical-static", "tricritical-dynamic")
 KINDS = (*STATIC, "chaos", *TRICRITICAL, "marginal")
+CLOSE = 1e-12  # closed form and number are the same
 RANGE = (sympy.Rational(1, 1000), sympy.Integer(50))
 """Where no range is given, the domain of the parameter is cut to this one."""
 
@@ -292,19 +299,22 @@ def _point(
 
 
 def _closed_form(task: _Task, point: TransitionPoint) -> Expr | None:
-    """The zero state's instability as an expression, if one of the closed forms is this one."""
+    """The zero state's instability as an expression in the parameters that may stay open."""
     if point.frequency is not None:
         return None
     theory, along = task.theory, task.along
     others = {p: v for p, v in task.parameters.items() if p != along}
-    try:
-        condition = zero_state_condition(theory.fixed_points, theory.spectrum, others)
-        forms = solve_zero_state(condition, along)
-    except DerivationError:
-        return None
-    for form in forms:
-        if form.is_number and abs(form.evalf(30) - sympy.Float(str(point.value), 30)) < 1e-12:
-            return form
+    needed = _fixed_for_zero(theory, others)
+    for known in ({p: v for p, v in others.items() if p in needed}, others):
+        try:
+            condition = zero_state_condition(theory.fixed_points, theory.spectrum, known)
+            forms = solve_zero_state(condition, along)
+        except DerivationError:
+            continue
+        for form in forms:
+            number = form.subs(others).evalf(30)
+            if number.is_Float and abs(number - sympy.Float(str(point.value), 30)) < CLOSE:
+                return form
     return None
 
 
@@ -385,6 +395,141 @@ def _onset_conditions(task: _Task) -> list[TransitionConditions]:
         return [replace(_conditions(task, "zero-state"), crossing=())]
     except DerivationError:
         return [replace(_conditions(task, "stability"), crossing=())]
+
+
+# ---- points in two parameters --------------------------------------------------------------------
+
+
+def _tricritical(
+    theory: Theory,
+    kind: str,
+    along: str | None,
+    also: str | None,
+    at: Values | None,
+    digits: int,
+) -> Transition:
+    model = theory.model
+    first = _parameter(model, along or _usual(model, "alpha_r", ()))
+    second = _parameter(model, also or _usual(model, "g_h", (first.name,)))
+    if first == second:
+        raise ParameterError(f"a tricritical point is one in two parameters, got {first} twice")
+    for symbol in (first, second):
+        if symbol.name in (at or {}):
+            raise ParameterError(f"{symbol} is what is sought; do not set it")
+    parameters = model.bind(at)
+    others = {p: v for p, v in parameters.items() if p not in (first, second)}
+    name = "constant"
+    if kind == "tricritical-dynamic":
+        warn_of_closure(name, is_exact(theory.correlations.lag_system(name), parameters))
+
+    def point(known: Mapping[Symbol, Expr]) -> TricriticalPoint:
+        if kind == "tricritical-static":
+            return tricritical_static(theory.fixed_points, first, second, known)
+        return tricritical_dynamic(theory.correlations.lag_system(name), first, second, known)
+
+    searched = f"closed forms of the conditions in {first} and {second}"
+    try:
+        found = point(others)
+    except NoTransitionError as error:
+        return _plane_record(
+            kind, (first, second), (), str(error), others, digits, theory.fixed_points.equations
+        )
+    if found.values:
+        open_forms = _open_forms(theory, point, others, found, (first, second))
+        points = tuple(
+            _closed_point(v, form, (first, second), digits)
+            for v, form in zip(found.values, open_forms, strict=True)
+        )
+    else:
+        windows = _window(model, first.name, None), _window(model, second.name, None)
+        searched = f"{first} in {windows[0]}, {second} in {windows[1]}"
+        points = tuple(
+            TransitionPoint(
+                value=dict(zip((first.name, second.name), zero.values, strict=True)),
+                kind="continuous", at={}, digits=zero.digits, residual=zero.residual,
+            )
+            for zero in common_zeros(found.conditions, (first, second), windows, digits)
+        )  # fmt: skip
+    return _plane_record(kind, (first, second), points, searched, others, digits, found.equations)
+
+
+def _usual(model: Model, preferred: str, taken: Sequence[str]) -> str:
+    if preferred in model.symbols:
+        return preferred
+    raise ParameterError(
+        f"{model.name} has no parameter {preferred}; say along which two parameters: "
+        f"{', '.join(n for n in model.symbols if n not in taken)}"
+    )
+
+
+def _open_forms(
+    theory: Theory,
+    point: Callable[[Mapping[Symbol, Expr]], TricriticalPoint],
+    others: Mapping[Symbol, Expr],
+    found: TricriticalPoint,
+    pair: tuple[Symbol, Symbol],
+) -> list[dict[str, Expr]]:
+    """Closed forms with parameters left open where that is possible, else with their values."""
+    numbers = [dict(zip((p.name for p in pair), v, strict=True)) for v in found.values]
+    needed = _fixed_for_zero(theory, others)
+    try:
+        forms = point({p: v for p, v in others.items() if p in needed}).values
+    except (DerivationError, NotImplementedError):
+        return numbers
+    result = []
+    for number, values in zip(numbers, found.values, strict=True):
+        match = [
+            dict(zip((p.name for p in pair), form, strict=True))
+            for form in forms
+            if all(
+                abs((f.subs(dict(others)) - v).evalf(30)) < 1e-20
+                for f, v in zip(form, values, strict=True)
+            )
+        ]
+        result.append(match[0] if match else number)
+    return result
+
+
+def _fixed_for_zero(theory: Theory, at: Mapping[Symbol, Expr]) -> set[Symbol]:
+    """Parameters whose values make zero a fixed point: those that its absence would contain."""
+    fixed_points = theory.fixed_points
+    nothing = dict.fromkeys(fixed_points.unknowns, sympy.S.Zero)
+    rest = [instantiate(g, fixed_points.definitions).subs(nothing) for g in fixed_points.maps]
+    return set().union(*(sympy.simplify(r).free_symbols for r in rest)) & set(at)
+
+
+def _closed_point(
+    values: tuple[Expr, Expr], form: dict[str, Expr], pair: tuple[Symbol, Symbol], digits: int
+) -> TransitionPoint:
+    numbers = {
+        p.name: mpmath.mp.make_mpf(v.evalf(digits + GUARD)._mpf_)
+        for p, v in zip(pair, values, strict=True)
+    }
+    return TransitionPoint(
+        value=numbers, kind="continuous", at={}, digits=digits, residual=0, expression=form
+    )
+
+
+def _plane_record(
+    kind: str,
+    pair: tuple[Symbol, Symbol],
+    points: tuple[TransitionPoint, ...],
+    searched: str,
+    others: Mapping[Symbol, Expr],
+    digits: int,
+    equations: EquationSet,
+) -> Transition:
+    return Transition(
+        status="ok" if points else "no_solution",
+        kind=kind,
+        along=tuple(p.name for p in pair),
+        points=points,
+        value=points[0].value if points else None,
+        searched=searched,
+        provenance=Provenance(
+            by_name(others), digits, equations.assumptions, equations.references
+        ),
+    )
 
 
 # ---- records -------------------------------------------------------------------------------------
