@@ -86,18 +86,7 @@ def expand_sources(system: LagSystem, response: SlowResponse, at: Mapping[Symbol
             value = without_vanishing(coefficient, system.definitions, at)
             if value != 0:
                 terms[powers] = value
-        for powers, value in terms.items():
-            read = {s for s, p in zip(symbols, powers, strict=True) if p}
-            if not read:
-                raise DerivationError(
-                    f"zero is not a fixed point: {name} would be {value}; set biases and inputs to "
-                    "zero"
-                )
-            if not read & lagged:
-                raise DerivationError(
-                    f"{name} does not vanish where C(τ) does (a term {value} in C(0) alone), so that "
-                    "covariances keep a plateau; the expansion needs signals with an odd factor"
-                )
+        _require_zero_state(name, symbols, lagged, terms)
         expansions.append(SmallExpansion(symbols, terms))
     slopes = [[e.slope(c.symbol) for c in system.covariances] for e in expansions]
     return SourceExpansion(
@@ -107,6 +96,26 @@ def expand_sources(system: LagSystem, response: SlowResponse, at: Mapping[Symbol
         ImmutableDenseMatrix([[s.subs(KAPPA, 0) for s in row] for row in slopes]),
         ImmutableDenseMatrix([[s.diff(KAPPA).subs(KAPPA, 0) for s in row] for row in slopes]),
     )
+
+
+def _require_zero_state(
+    name: str,
+    symbols: tuple[Symbol, ...],
+    lagged: set[Symbol],
+    terms: Mapping[tuple[int, ...], Expr],
+) -> None:
+    rest = terms.get((0,) * len(symbols), S.Zero)
+    if rest != 0:
+        raise DerivationError(
+            f"zero is not a fixed point: {name} would be {rest}; set biases and inputs to zero"
+        )
+    for powers, value in terms.items():
+        read = {s for s, p in zip(symbols, powers, strict=True) if p}
+        if not read & lagged:
+            raise DerivationError(
+                f"{name} does not vanish where C(τ) does (a term {value} in C(0) alone), so that "
+                "covariances keep a plateau; the expansion needs signals with an odd factor"
+            )
 
 
 @dataclass(frozen=True)

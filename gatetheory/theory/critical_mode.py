@@ -129,7 +129,7 @@ def critical_values(
     found = []
     for value in solve_exactly(condition, along):
         at_onset = gain.subs(along, value).applyfunc(neat)
-        if lies_in_domain({along: value}, at, bind) and _is_first(at_onset):
+        if lies_in_domain({along: value}, at, bind) and is_first_instability(at_onset):
             found.append(value)
     if not found:
         raise DerivationError(
@@ -139,7 +139,7 @@ def critical_values(
     return tuple(found)
 
 
-def _is_first(gain: ImmutableDenseMatrix) -> bool:
+def is_first_instability(gain: ImmutableDenseMatrix) -> bool:
     """Whether no eigenvalue of B exceeds 1; undecided cases count as first."""
     if any(not e.is_number for e in gain):
         return True

@@ -134,8 +134,30 @@ def neat(expression: Expr) -> Expr:
     """A closed form as people write it."""
     e = sympy.sympify(expression)
     if e.is_number:
-        return sympy.radsimp(sympy.sqrtdenest(sympy.simplify(e)))
+        short = sympy.sqrtdenest(sympy.simplify(e))
+        return short if short.has(sympy.exp, sympy.cosh, sympy.sinh) else sympy.radsimp(short)
     return sympy.simplify(e)
+
+
+def divides(factor: Expr, expression: Expr) -> bool:
+    """Whether an expression is a multiple of another, so that it vanishes where the other does."""
+    numerator = sympy.fraction(tidy(factor))[0]
+    rest = sympy.fraction(tidy(expression / numerator))[1]
+    return not rest.free_symbols & numerator.free_symbols or not sympy.gcd(
+        rest, numerator
+    ).free_symbols
+
+
+def real_where(values: Sequence[Expr]) -> tuple[Expr, ...]:
+    """What has to be positive for closed forms with roots and logarithms to be real."""
+    found: list[Expr] = []
+    for value in values:
+        for node in value.atoms(sympy.Pow, sympy.log):
+            inside = node.args[0]
+            root = node.is_Pow and not node.exp.is_integer and inside != S.Exp1
+            if (root or isinstance(node, sympy.log)) and inside.is_positive is None:
+                found.append(inside)
+    return tuple(dict.fromkeys(found))
 
 
 def _is_below_zero(root: Expr) -> bool:

@@ -13,7 +13,7 @@ Source: Krishnamurthy, Can and Schwab (2022), Secs. V and VI.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import product
+from dataclasses import dataclass
 from typing import Literal
 
 import sympy
@@ -30,8 +30,11 @@ from gatetheory.theory.critical_mode import critical_mode, is_first_instability,
 from gatetheory.theory.exact_values import (
     Check,
     defined,
+    divides,
     lies_in_domain,
     neat,
+    real_where,
+    sign_of,
     solve_exactly,
     tidy,
     vanishes,
@@ -43,7 +46,8 @@ from gatetheory.theory.slow_response import slow_response
 from gatetheory.theory.small_covariance import SmallExpansion, expand_small
 from gatetheory.theory.weakly_nonlinear import decisive_coefficient
 
-Decide = Callable[[Callable[[Expr], Expr]], tuple[Expr, tuple[Step, ...]]]
+Define = Callable[[Expr], Expr]
+Decide = Callable[[Define], tuple[Expr, tuple[Step, ...]]]
 
 
 def tricritical_static(
@@ -68,7 +72,7 @@ def tricritical_static(
     ]
     gain = ImmutableDenseMatrix([[e.slope(u) for u in unknowns] for e in expansions])
 
-    def decide(at_onset: Callable[[Expr], Expr]) -> tuple[Expr, tuple[Step, ...]]:
+    def decide(at_onset: Define) -> tuple[Expr, tuple[Step, ...]]:
         mode = critical_mode(gain, at_onset)
         direction = dict(zip(unknowns, mode.right, strict=True))
         bend = ImmutableDenseMatrix([[e.of_degree(2).xreplace(direction)] for e in expansions])
@@ -85,11 +89,12 @@ def tricritical_static(
         )  # fmt: skip
         return coefficient, steps
 
-    return _solve(
-        "static", gain, decide, (first, second), known,
-        lambda e: defined(e, fixed_points.definitions, known), fixed_points.bind,
-        fixed_points.equations, fixed_points.equations.assumptions,
-    )  # fmt: skip
+    def define(e: Expr) -> Expr:
+        return defined(e, fixed_points.definitions, known)
+
+    conditions = _Conditions("static", gain, decide, define, known, fixed_points.bind)
+    equations = fixed_points.equations
+    return _point(conditions, (first, second), equations, equations.assumptions)
 
 
 def tricritical_dynamic(
@@ -109,7 +114,7 @@ def tricritical_dynamic(
     known = _known(first, second, at)
     expansion = expand_sources(system, slow_response(system), known)
 
-    def decide(at_onset: Callable[[Expr], Expr]) -> tuple[Expr, tuple[Step, ...]]:
+    def decide(at_onset: Define) -> tuple[Expr, tuple[Step, ...]]:
         mode, equation = one_amplitude(expansion, at_onset)
         coefficient = sympy.factor(
             decisive_coefficient({n: getattr(equation, n) for n in NAMES})
@@ -122,11 +127,12 @@ def tricritical_dynamic(
         )
         return coefficient, steps
 
-    return _solve(
-        "dynamic", expansion.gain, decide, (first, second), known,
-        lambda e: defined(e, system.definitions, known), system.bind, system.equations,
-        (*closure_assumptions(system, known), SLOW_ONSET, NEAR_ONSET),
-    )  # fmt: skip
+    def define(e: Expr) -> Expr:
+        return defined(e, system.definitions, known)
+
+    conditions = _Conditions("dynamic", expansion.gain, decide, define, known, system.bind)
+    assumptions = (*closure_assumptions(system, known), SLOW_ONSET, NEAR_ONSET)
+    return _point(conditions, (first, second), system.equations, assumptions)
 
 
 def _known(first: Symbol, second: Symbol, at: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
@@ -152,38 +158,138 @@ def _small_map(
     return SmallExpansion(problem.unknowns, {p: c for p, c in terms.items() if c != 0})
 
 
-def _solve(
-    kind: Literal["static", "dynamic"],
-    gain: ImmutableDenseMatrix,
-    decide: Decide,
+@dataclass(frozen=True)
+class _Conditions:
+    """What a tricritical point has to satisfy.
+
+    Args:
+        kind: Of which transition.
+        gain: B, abstract.
+        decide: Coefficient that vanishes there, and steps, given values at the onset.
+        define: Puts definitions and known parameters in.
+        known: The known parameters.
+        bind: Refuses values outside the model's domain.
+    """
+
+    kind: Literal["static", "dynamic"]
+    gain: ImmutableDenseMatrix
+    decide: Decide
+    define: Define
+    known: Mapping[Symbol, Expr]
+    bind: Check
+
+    def at_border(self, border: Expr, inner: Symbol | None, value: Expr) -> Define:
+        """Values of abstract expressions where the zero state is at the border of stability."""
+        if inner is not None:
+            return lambda e: tidy(self.define(e).subs(inner, value))
+        # Without a closed form of the border: what it divides vanishes there.
+        return lambda e: S.Zero if divides(border, self.define(e)) else self.define(e)
+
+
+def _point(
+    conditions: _Conditions,
     parameters: tuple[Symbol, Symbol],
-    at: Mapping[Symbol, Expr],
-    define: Callable[[Expr], Expr],
-    bind: Check,
     source: EquationSet,
     assumptions: tuple[Assumption, ...],
 ) -> TricriticalPoint:
-    """Solve both conditions one after the other, in whichever order has closed forms."""
-    border = define(onset_condition(gain))
-    missing = [str(p) for p in parameters if p not in border.free_symbols]
-    if len(missing) == 2:
+    """Solve both conditions, one parameter after the other, in the order that has closed forms."""
+    border = conditions.define(onset_condition(conditions.gain))
+    if not border.free_symbols & set(parameters):
+        first, second = parameters
         raise DerivationError(
-            f"the stability of the zero state depends neither on {missing[0]} nor on {missing[1]}"
+            f"the stability of the zero state depends neither on {first} nor on {second}"
         )
-    deciding: Expr | None = None
-    abstract: Expr = S.Zero
-    steps: tuple[Step, ...] = ()
-    values: list[tuple[Expr, Expr]] = []
-    solved = False
     for inner, outer in ((parameters[1], parameters[0]), parameters):
-        for value in _closed(border, inner):
-            abstract, steps = decide(lambda e, s=inner, v=value: tidy(define(e).subs(s, v)))
-            deciding = define(abstract)
-            condition = tidy(deciding.subs(inner, value))
-            if vanishes(condition):
-                raise DerivationError("every point of the onset is tricritical")
-            if outer not in condition.free_symbols:
-                solved = solved or condition.is_number
-                continue
-            ...
-    raise NotImplementedError
+        try:
+            found, coefficient, steps = _in_order(conditions, border, inner, outer)
+        except _NoClosedForm:
+            continue
+        if not found:
+            names = " and ".join(map(str, parameters))
+            raise DerivationError(
+                f"there is no {conditions.kind} tricritical point in the domain of {names} at these "
+                "parameters"
+            )
+        values = tuple((p[parameters[0]], p[parameters[1]]) for p in found)
+        break
+    else:
+        values = ()
+        coefficient, steps = conditions.decide(conditions.at_border(border, None, S.Zero))
+    deciding = conditions.define(coefficient)
+    equations = _equations(
+        conditions.kind, parameters, (border, deciding), values,
+        (*steps, Step("definitions", "put into it", deciding)), source, assumptions,
+    )  # fmt: skip
+    return TricriticalPoint(conditions.kind, parameters, (border, deciding), values, equations)
+
+
+class _NoClosedForm(Exception):
+    """One of the conditions has no closed form for the parameter it is to be solved for."""
+
+
+def _in_order(
+    conditions: _Conditions, border: Expr, inner: Symbol, outer: Symbol
+) -> tuple[list[dict[Symbol, Expr]], Expr, tuple[Step, ...]]:
+    """All points, the border being solved for one parameter and the coefficient for the other."""
+    found: list[dict[Symbol, Expr]] = []
+    coefficient: Expr = S.Zero
+    steps: tuple[Step, ...] = ()
+    for value in _roots(border, inner):
+        coefficient, steps = conditions.decide(conditions.at_border(border, inner, value))
+        condition = tidy(conditions.define(coefficient).subs(inner, value))
+        if vanishes(condition):
+            raise DerivationError("the whole onset is tricritical at these parameters")
+        if outer not in sympy.fraction(condition)[0].free_symbols:
+            continue
+        for root in _roots(condition, outer):
+            point = {outer: root, inner: neat(value.subs(outer, root))}
+            if _is_admissible(conditions, point):
+                found.append(point)
+    return found, coefficient, steps
+
+
+def _roots(condition: Expr, symbol: Symbol) -> tuple[Expr, ...]:
+    try:
+        return solve_exactly(condition, symbol)
+    except DerivationError as error:
+        raise _NoClosedForm from error
+
+
+def _is_admissible(conditions: _Conditions, point: Mapping[Symbol, Expr]) -> bool:
+    """Whether the model takes the point, and the zero state is lost there for the first time."""
+    for symbol, value in point.items():
+        sign = sign_of(value)
+        if symbol.is_nonnegative and sign == -1 or symbol.is_positive and sign == 0:
+            return False
+    gain = conditions.gain.applyfunc(lambda e: neat(conditions.define(e).subs(dict(point))))
+    return lies_in_domain(point, conditions.known, conditions.bind) and is_first_instability(gain)
+
+
+def _equations(
+    kind: str,
+    parameters: tuple[Symbol, Symbol],
+    conditions: tuple[Expr, Expr],
+    values: tuple[tuple[Expr, Expr], ...],
+    steps: tuple[Step, ...],
+    source: EquationSet,
+    assumptions: tuple[Assumption, ...],
+) -> EquationSet:
+    references = tuple(dict.fromkeys((*source.references, PRICE)))
+    meanings = (
+        "the zero state is at the border of its stability",
+        f"the {kind} transition turns from continuous to discontinuous",
+    )
+    found = [
+        Equation(tag, value, S.Zero, meaning, steps, assumptions, references)
+        for tag, value, meaning in zip(("border", "balance"), conditions, meanings, strict=True)
+    ]
+    if len(values) == 1:
+        real = real_where(values[0])
+        extra = (Step("reality", f"needs {' and '.join(f'{r} > 0' for r in real)}"),) if real else ()
+        found += [
+            Equation(
+                p.name, p, v, f"{kind} tricritical point", (*steps, *extra), assumptions, references
+            )
+            for p, v in zip(parameters, values[0], strict=True)
+        ]
+    return EquationSet("tricritical", tuple(found))
