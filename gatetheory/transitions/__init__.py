@@ -1,0 +1,12 @@
+"""Where a network changes its behaviour: from a kind of transition and a parameter to numbers.
+
+    Theory ──conditions──▶ search in doubles ──▶ refinement to digits ──▶ proof
+
+Each kind is a set of derived conditions (:mod:`gatetheory.theory.static_transitions`,
+:mod:`gatetheory.theory.steep_gates`, :mod:`gatetheory.theory.tricritical`) or, for ``chaos``, the
+derived lag equations. The search knows nothing but a range.
+"""
+
+from gatetheory.transitions.find import KINDS, find_transition
+
+__all__ = ["KINDS", "find_transition"]
