@@ -100,7 +100,9 @@ class LagPath:
         definite = [instantiate(e, system.definitions) for e in entries]
         self.moves_laws = any(e.has(*self.along.direction) for e in definite)
         names = list(system.sources)
-        sources = [instantiate(system.sources[names[s]], system.definitions) for s in program.sources]
+        sources = [
+            instantiate(system.sources[names[s]], system.definitions) for s in program.sources
+        ]
         derived = [e.diff(p) for p in self.along.direction for e in sources]
         self._slopes = compile_pairs(derived, program.arguments)
         self._last: LagProblem | None = None

@@ -89,9 +89,7 @@ def _precise(path: LagPath, fold: Fold, digits: int) -> TransitionPoint:
             system, path.parameters, along, (float(equal), start.value), digits
         )
     else:
-        found = fold_precisely(
-            system, path.parameters, along, start.point, start.value, digits
-        )
+        found = fold_precisely(system, path.parameters, along, start.point, start.value, digits)
     return TransitionPoint(
         value=found.value, kind="fold", at=dict(found.values), digits=found.digits,
         residual=found.residual,

@@ -7,6 +7,8 @@ Each kind is a set of derived conditions (:mod:`gatetheory.theory.static_transit
 derived lag equations. The search knows nothing but a range.
 """
 
+from gatetheory.transitions.curves import trace_transition
 from gatetheory.transitions.find import KINDS, find_transition
+from gatetheory.transitions.phase_diagram import PhaseDiagram, phase_diagram
 
-__all__ = ["KINDS", "find_transition"]
+__all__ = ["KINDS", "PhaseDiagram", "find_transition", "phase_diagram", "trace_transition"]

@@ -26,20 +26,9 @@ def _path(system: LagSystem, parameters: tuple[tuple[Symbol, Expr], ...], along:
 
 def find_chaotic(task: Task, closure: str | None) -> Transition:
     """Ends of the chaotic state; the value is the first one met from the quiescent side."""
-    theory = task.theory
-    state = theory.correlations
-    name, _ = state.closure(task.parameters, closure)
-    if name == "sampled":
-        raise DerivationError(
-            "the chaotic state of this model has no closed equations at these parameters, only "
-            "samples: where it appears cannot be computed to digits; choose closure='constant' or "
-            "'factorized' where the model has them, knowing that they are approximate"
-        )
-    system = state.lag_system(name)
-    warn_of_closure(name, is_exact(system, task.parameters))
+    system = lag_system_of(task, closure)
     path = _path(system, tuple(task.parameters.items()), task.along)
-    conditions = _onsetconditions_of(task)
-    onsets = [(c, some) for some in conditions for c in searched(task, some).found]
+    onsets = [(c, some) for some in onset_conditions(task) for c in searched(task, some).found]
     points, first, text = chaos_transition(
         path, onsets, task.window, task.digits,
         lambda c, conditions: point_at(task, conditions, c),
@@ -48,7 +37,37 @@ def find_chaotic(task: Task, closure: str | None) -> Transition:
     return record if first is None else replace(record, value=points[first].value)
 
 
-def _onsetconditions_of(task: Task) -> list[TransitionConditions]:
+def lag_system_of(task: Task, closure: str | None) -> LagSystem:
+    """The lag equations of the closure that was asked for, or of the exact one.
+
+    Warns where the closure leaves something out.
+
+    Raises:
+        DerivationError: If no closure is exact all along the parameter and none was asked for.
+    """
+    state = task.theory.correlations
+    name = closure or "constant"
+    if closure is None and "constant" not in state.lag_systems:
+        raise DerivationError(f"{_ONLY_SAMPLES} ({state.refusals['constant']})")
+    system = state.lag_system(name)
+    others = {p: v for p, v in task.parameters.items() if p != task.along}
+    exact = is_exact(system, others)
+    if closure is None and not exact:
+        raise DerivationError(
+            f"{_ONLY_SAMPLES}; choose closure='constant' or, where the model has it, 'factorized', "
+            "knowing that they are approximate"
+        )
+    warn_of_closure(name, exact)
+    return system
+
+
+_ONLY_SAMPLES = (
+    "the chaotic state of this model has no closed equations at these parameters, only samples: "
+    "where it appears cannot be computed to digits"
+)
+
+
+def onset_conditions(task: Task) -> list[TransitionConditions]:
     """Conditions under which a quiet state loses stability: of zero, or of fixed points."""
     try:
         return [replace(conditions_of(task, "zero-state"), crossing=())]

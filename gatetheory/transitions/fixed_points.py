@@ -33,18 +33,28 @@ from gatetheory.transitions.task import Task
 CLOSE = 1e-12  # closed form and number are the same
 
 
-def conditions_of(task: Task, kind: str) -> TransitionConditions:
+def conditions_of(
+    task: Task, kind: str, *, open_also: Symbol | None = None
+) -> TransitionConditions:
+    """The conditions of a transition of fixed points.
+
+    Args:
+        task: What is asked.
+        kind: ``"zero-state"``, ``"fold"`` or ``"stability"``.
+        open_also: A parameter that is to stay open beside the one that is sought.
+    """
     theory = task.theory
     if kind == "fold":
         return fold_conditions(theory.fixed_points)
     if kind == "stability":
         return stability_conditions(theory.fixed_points, theory.spectrum)
-    others = {p: v for p, v in task.parameters.items() if p != task.along}
+    others = {p: v for p, v in task.parameters.items() if p not in (task.along, open_also)}
     return zero_state_conditions(theory.fixed_points, theory.spectrum, others)
 
 
 @lru_cache(maxsize=64)
 def program_of(conditions: TransitionConditions, along: Symbol) -> TransitionProgram:
+    """The conditions along a parameter, compiled for doubles."""
     return TransitionProgram(conditions, along, Doubles())
 
 
@@ -79,6 +89,7 @@ def _off_axis(task: Task) -> Any:
 
 
 def point_at(task: Task, conditions: TransitionConditions, candidate: Candidate) -> TransitionPoint:
+    """A transition found in doubles, to the digits that are asked for."""
     return point_of(
         program_of(conditions, task.along), task.parameters, candidate, task.digits,
         certify=task.certify, kind=conditions.kind,
