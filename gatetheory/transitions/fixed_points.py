@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -25,12 +25,14 @@ from gatetheory.theory.derive import Theory
 from gatetheory.theory.static_transitions import (
     fold_conditions,
     stability_conditions,
+    vanishes_at,
     zero_state_conditions,
 )
 from gatetheory.theory.transitions import solve_zero_state, zero_state_condition
 from gatetheory.transitions.task import Task
 
 CLOSE = 1e-12  # closed form and number are the same
+LONGEST = 200  # operations in a condition that is still solved exactly
 
 
 def conditions_of(
@@ -103,16 +105,19 @@ def closed_form(task: Task, point: TransitionPoint) -> Expr | None:
     theory, along = task.theory, task.along
     others = {p: v for p, v in task.parameters.items() if p != along}
     needed = fixed_for_zero(theory, others)
-    for known in ({p: v for p, v in others.items() if p in needed}, others):
-        try:
-            condition = zero_state_condition(theory.fixed_points, theory.spectrum, known)
-            forms = solve_zero_state(condition, along)
-        except DerivationError:
-            continue
-        for form in forms:
-            number = form.subs(others).evalf(30)
-            if number.is_Float and abs(number - sympy.Float(str(point.value), 30)) < CLOSE:
-                return form
+    try:
+        condition = zero_state_condition(
+            theory.fixed_points, theory.spectrum, {p: v for p, v in others.items() if p in needed}
+        )
+        if condition.rhs.count_ops() > LONGEST:
+            return None
+        forms = solve_zero_state(condition, along)
+    except DerivationError:
+        return None
+    for form in forms:
+        number = sympy.N(form.subs(others), 30)
+        if number.is_Float and abs(number - sympy.Float(str(point.value), 30)) < CLOSE:
+            return form
     return None
 
 
@@ -122,17 +127,15 @@ def fixed_for_zero(theory: Theory, at: Mapping[Symbol, Expr]) -> set[Symbol]:
     nothing = dict.fromkeys(fixed_points.unknowns, sympy.S.Zero)
     fixed: dict[Symbol, Expr] = {}
     for value in fixed_points.maps:
-        rest = sympy.simplify(instantiate(value, fixed_points.definitions).subs(nothing))
+        rest = instantiate(value, fixed_points.definitions).subs(nothing)
         symbols = sorted(rest.free_symbols & set(at), key=str)
         for size in range(len(symbols) + 1):
-            choices = [c for c in combinations(symbols, size) if _vanishes(rest, at, c, fixed)]
+            choices = [
+                chosen
+                for chosen in combinations(symbols, size)
+                if vanishes_at(rest, {**fixed, **{s: at[s] for s in chosen}})
+            ]
             if choices:
                 fixed |= {s: at[s] for s in choices[0]}
                 break
     return set(fixed)
-
-
-def _vanishes(
-    rest: Expr, at: Mapping[Symbol, Expr], chosen: Sequence[Symbol], fixed: Mapping[Symbol, Expr]
-) -> bool:
-    return bool(sympy.simplify(rest.subs({**fixed, **{s: at[s] for s in chosen}})) == 0)

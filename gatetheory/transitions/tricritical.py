@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import mpmath
-from sympy import Expr, Symbol
+import numpy as np
+import sympy
+from sympy import Expr, S, Symbol
 
 from gatetheory.equations.onset import TricriticalPoint
 from gatetheory.equations.provenance import EquationSet
 from gatetheory.equations.stationary import is_exact
-from gatetheory.errors import DerivationError, NoTransitionError, ParameterError
+from gatetheory.errors import NoTransitionError, ParameterError
 from gatetheory.model import Model
 from gatetheory.pipeline import GUARD, Values, warn_of_closure
 from gatetheory.solvers.records import Provenance, by_name
@@ -18,9 +21,11 @@ from gatetheory.solvers.transition_records import Transition, TransitionPoint
 from gatetheory.solvers.two_conditions import common_zeros
 from gatetheory.theory.derive import Theory
 from gatetheory.theory.tricritical import tricritical_dynamic, tricritical_static
-from gatetheory.transitions.fixed_points import fixed_for_zero
+from gatetheory.theory.static_transitions import zero_state_conditions
+from gatetheory.transitions.fixed_points import fixed_for_zero, program_of
 from gatetheory.transitions.task import parameter_of, window_of
 
+CLOSE = 1e-9
 TRICRITICAL = ("tricritical-static", "tricritical-dynamic")
 
 
@@ -51,30 +56,49 @@ def find_tricritical(
             return tricritical_static(theory.fixed_points, first, second, known)
         return tricritical_dynamic(theory.correlations.lag_system(name), first, second, known)
 
-    searched = f"closed forms of the conditions in {first} and {second}"
+    # The conditions are derived with parameters open: numbers such as 0.3123 would only blow up
+    # exact expressions. What the point is at these values is a matter of numbers.
+    known = {p: v for p, v in others.items() if p in fixed_for_zero(theory, others)}
     try:
-        found = point(others)
+        found = point(known)
     except NoTransitionError as error:
         return _plane_record(
             kind, (first, second), (), str(error), others, digits, theory.fixed_points.equations
         )
-    if found.values:
-        open_forms = _open_forms(theory, point, others, found, (first, second))
-        points = tuple(
-            _closed_point(v, form, (first, second), digits)
-            for v, form in zip(found.values, open_forms, strict=True)
-        )
-    else:
+    pair = (first, second)
+    searched = f"closed forms of the conditions in {first} and {second}"
+    points = tuple(
+        p for form in found.values if (p := _closed_point(form, pair, others, digits)) is not None
+    )
+    if not found.values:
         windows = window_of(model, first.name, None), window_of(model, second.name, None)
         searched = f"{first} in {windows[0]}, {second} in {windows[1]}"
+        conditions = [c.subs(others) for c in found.conditions]
         points = tuple(
             TransitionPoint(
                 value=dict(zip((first.name, second.name), zero.values, strict=True)),
                 kind="continuous", at={}, digits=zero.digits, residual=zero.residual,
             )
-            for zero in common_zeros(found.conditions, (first, second), windows, digits)
+            for zero in common_zeros(conditions, pair, windows, digits)
         )  # fmt: skip
-    return _plane_record(kind, (first, second), points, searched, others, digits, found.equations)
+    points = tuple(p for p in points if _is_first_loss(theory, pair, known, others, p))
+    return _plane_record(kind, pair, points, searched, others, digits, found.equations)
+
+
+def _is_first_loss(
+    theory: Theory,
+    pair: tuple[Symbol, Symbol],
+    known: Mapping[Symbol, Expr],
+    others: Mapping[Symbol, Expr],
+    point: TransitionPoint,
+) -> bool:
+    """Whether the eigenvalue that reaches 1 at the zero state is the largest one of K."""
+    first, second = pair
+    conditions = zero_state_conditions(theory.fixed_points, theory.spectrum, known)
+    program = program_of(conditions, second)
+    there = {**others, first: sympy.Float(str(point.value[first.name]), 20), second: S.Zero}
+    growth, _ = program.growth([], there, np.array([float(point.value[second.name])]))
+    return bool(abs(growth[0] - 1) < CLOSE)
 
 
 def _usual(model: Model, preferred: str, taken: Sequence[str]) -> str:
@@ -86,44 +110,26 @@ def _usual(model: Model, preferred: str, taken: Sequence[str]) -> str:
     )
 
 
-def _open_forms(
-    theory: Theory,
-    point: Callable[[Mapping[Symbol, Expr]], TricriticalPoint],
-    others: Mapping[Symbol, Expr],
-    found: TricriticalPoint,
-    pair: tuple[Symbol, Symbol],
-) -> list[dict[str, Expr]]:
-    """Closed forms with parameters left open where that is possible, else with their values."""
-    numbers = [dict(zip((p.name for p in pair), v, strict=True)) for v in found.values]
-    needed = fixed_for_zero(theory, others)
-    try:
-        forms = point({p: v for p, v in others.items() if p in needed}).values
-    except (DerivationError, NotImplementedError):
-        return numbers
-    result = []
-    for number, values in zip(numbers, found.values, strict=True):
-        match = [
-            dict(zip((p.name for p in pair), form, strict=True))
-            for form in forms
-            if all(
-                abs((f.subs(dict(others)) - v).evalf(30)) < 1e-20
-                for f, v in zip(form, values, strict=True)
-            )
-        ]
-        result.append(match[0] if match else number)
-    return result
-
-
 def _closed_point(
-    values: tuple[Expr, Expr], form: dict[str, Expr], pair: tuple[Symbol, Symbol], digits: int
-) -> TransitionPoint:
-    numbers = {
-        p.name: mpmath.mp.make_mpf(v.evalf(digits + GUARD)._mpf_)
-        for p, v in zip(pair, values, strict=True)
-    }
+    form: tuple[Expr, Expr],
+    pair: tuple[Symbol, Symbol],
+    others: Mapping[Symbol, Expr],
+    digits: int,
+) -> TransitionPoint | None:
+    """A closed form at the values of the other parameters; None outside the parameters' domain."""
+    numbers: dict[str, Any] = {}
+    for parameter, expression in zip(pair, form, strict=True):
+        value = sympy.N(expression.subs(others), digits + GUARD, maxn=20 * digits + 400)
+        if not (value.is_Float and value.is_finite):
+            return None  # complex: there is no such point at these values
+        if parameter.is_nonnegative and value < 0 or parameter.is_positive and value == 0:
+            return None
+        numbers[parameter.name] = mpmath.mp.make_mpf(value._mpf_)
+    names = (p.name for p in pair)
     return TransitionPoint(
-        value=numbers, kind="continuous", at={}, digits=digits, residual=0, expression=form
-    )
+        value=numbers, kind="continuous", at={}, digits=digits, residual=0,
+        expression=dict(zip(names, form, strict=True)),
+    )  # fmt: skip
 
 
 def _plane_record(
