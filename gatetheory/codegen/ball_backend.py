@@ -51,9 +51,7 @@ def compile(
 
 
 @lru_cache(maxsize=512)
-def _compiled(
-    outputs: tuple[Expr, ...], arguments: tuple[Symbol, ...], digits: int
-) -> BallProgram:
+def _compiled(outputs: tuple[Expr, ...], arguments: tuple[Symbol, ...], digits: int) -> BallProgram:
     return BallProgram(outputs, arguments, digits)
 
 
@@ -150,9 +148,11 @@ def _missing(ball: arb, digits: int) -> int:
     """Decimal digits that a ball lacks; exact zeros lack none."""
     if ball.is_exact() and ball.is_finite():
         return 0
-    return digits - math.floor(int(ball.rel_accuracy_bits()) / math.log2(10)) if (
-        ball.is_finite()
-    ) else digits + 1
+    return (
+        digits - math.floor(int(ball.rel_accuracy_bits()) / math.log2(10))
+        if (ball.is_finite())
+        else digits + 1
+    )
 
 
 def _groups(lowered: Lowered) -> list[list[Quadrature]]:

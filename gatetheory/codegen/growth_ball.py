@@ -166,7 +166,7 @@ class HalfLine:
             low = _least(ends) if b.low > 0 or b.high < 0 else _ZERO
             low = (low**p).lower() if low > 0 else _ZERO
             top = _largest(ends)
-            high = (top**p).upper() if 0 < top and top.is_finite() else top
+            high = (top**p).upper() if top > 0 and top.is_finite() else top
         elif exponent.is_Integer and b.low.is_finite() and b.high.is_finite():
             low, high = (b.low ** int(exponent)).lower(), (b.high ** int(exponent)).upper()
         scale = (b.scale**p).upper() if b.scale > 0 else _ZERO

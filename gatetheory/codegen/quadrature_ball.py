@@ -141,10 +141,13 @@ class BallQuadrature:
             sides = [HalfLine(self.x, sign * s, start, given) for sign in (1, -1)]
             bounds: list[arb] = []
             for f, even in zip(self.integrands, self._even, strict=True):
-                parts = [side(f).tail(start) for side in sides[: 1 if even else 2]]
-                if any(p is None for p in parts):
-                    return None
-                bounds.append((sum(parts) * (2 if even else 1)).upper())
+                total = arb(0)
+                for side in sides[: 1 if even else 2]:
+                    part = side(f).tail(start)
+                    if part is None:
+                        return None
+                    total += part * (2 if even else 1)
+                bounds.append(total.upper())
             return bounds
 
     # ---- rules -----------------------------------------------------------------------------------

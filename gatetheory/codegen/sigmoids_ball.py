@@ -21,7 +21,6 @@ from typing import Any
 
 from flint import acb, arb
 
-
 _NARROW = arb(2) ** -7
 """Up to this radius formulas are tight."""
 

@@ -8,6 +8,7 @@ while. Everything here is in the standardised variable u, with x = s u.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from flint import acb, arb
@@ -57,7 +58,7 @@ def line_integrals(kernel: Kernel, s: arb, reach: float, height: float) -> list[
     """
     count = max(round(2 * reach / SEGMENT), 2)
     ends = [-reach + 2 * reach * k / count for k in range(count)] + [reach]
-    waiting = list(zip(ends, ends[1:], strict=False))
+    waiting = list(pairwise(ends))
     most = MOST_BOXES + 2 * count
     totals: list[arb] = []
     for _ in range(most):

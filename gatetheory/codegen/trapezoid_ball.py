@@ -150,9 +150,7 @@ def trapezoid(
                 kernel = prepare()
         flint.ctx.prec = full
         twice = 2 if even else 1
-        return [
-            twice * step * t + arb(0, e) for t, e in zip(totals, rule.errors, strict=True)
-        ]
+        return [twice * step * t + arb(0, e) for t, e in zip(totals, rule.errors, strict=True)]
 
 
 def _pair(kernel: Kernel, x: arb) -> list[Any]:
