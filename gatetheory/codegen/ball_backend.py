@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from flint import arb
-from sympy import Expr, Symbol, sympify
+from sympy import Add, Expr, Symbol, sympify
 
 from gatetheory.codegen.functions_ball import BALLS
+from gatetheory.codegen.growth_ball import largest
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.lowering import Lowered, Quadrature, lower
 from gatetheory.codegen.precision_ball import (
+    BITS_PER_DIGIT,
     bits_of,
     exact_to_ball,
     midpoint,
@@ -81,7 +84,11 @@ class BallProgram:
             for group in _groups(lowered)
         ]
         known = [*arguments, *self._symbols]
-        self._arithmetic = compile_kernel([stable(o) for o in lowered.outputs], [], known, BALLS)
+        terms = [t for o in lowered.outputs for t in Add.make_args(o)]
+        self._lengths = [len(Add.make_args(o)) for o in lowered.outputs]
+        self._arithmetic = compile_kernel(
+            [stable(e) for e in (*lowered.outputs, *terms)], [], known, BALLS
+        )
 
     def enclose(self, *values: Any, digits: float | None = None) -> list[arb]:
         """Balls that contain the outputs for every argument in the given balls.
@@ -96,11 +103,12 @@ class BallProgram:
             ParameterError: If a value is no real number or a variance is negative.
             ConvergenceError: If a tail cannot be bounded.
         """
-        if len(values) != len(self.arguments):
-            raise ParameterError(
-                f"expected {len(self.arguments)} values, for {self.arguments}; got {len(values)}"
-            )
-        bits = bits_of(self.digits if digits is None else digits)
+        self._check(values)
+        return [r for r, _ in self._outcome(values, self.digits if digits is None else digits)]
+
+    def _outcome(self, values: Sequence[Any], digits: float) -> list[tuple[arb, arb]]:
+        """Every output with the size of its largest term."""
+        bits = bits_of(digits)
         with working_precision(bits + 2 * _GUARD):
             given = [exact_to_ball(v) for v in values]
             known = dict(zip(self.arguments, given, strict=True))
@@ -109,7 +117,10 @@ class BallProgram:
                 (v,) = variance(*known.values())()
                 outer = [known[s] for s in quadrature.outer]
                 known |= dict(zip(symbols, quadrature(arb(v), outer, bits + _GUARD), strict=True))
-            return [arb(r) for r in self._arithmetic(*known.values())()]
+            results = [arb(r) for r in self._arithmetic(*known.values())()]
+        n = len(self.outputs)
+        terms = iter([abs(t).upper() for t in results[n:]])
+        return [(results[i], largest(list(islice(terms, k)))) for i, k in enumerate(self._lengths)]
 
     def __call__(
         self, *values: Any, tolerance: float | None = None, digits: int | None = None
@@ -119,8 +130,8 @@ class BallProgram:
         Args:
             values: One per argument, exact numbers stay exact.
             tolerance: Another way to ask for digits: 10^-digits.
-            digits: Correct digits wanted in every output that is not 0 within 10^-digits of the
-                size of its integrands.
+            digits: Correct digits wanted in every output; of one that is 0 for all that is
+                known, relative to the largest term of its sum.
 
         Returns:
             ``mpmath.mpf`` midpoints and radii.
@@ -130,29 +141,47 @@ class BallProgram:
         """
         if digits is None:
             digits = self.digits if tolerance is None else math.ceil(-math.log10(tolerance))
-        extra = 0
-        for _ in range(_ATTEMPTS):
-            results = self.enclose(*values, digits=digits + extra)
-            missing = max(_missing(r, digits) for r in results)
-            if missing <= 0:
-                return Evaluation([midpoint(r) for r in results], [radius(r) for r in results])
-            extra += missing + 2
-        worst = max(results, key=lambda r: _missing(r, digits))
+        self._check(values)
+        extra, missing = 0, [0]
+        outcome: list[tuple[arb, arb]] = []
+        for attempt in range(_ATTEMPTS):
+            outcome = self._outcome(values, digits + extra)
+            cancelled = attempt > 0
+            missing = [_missing(r, size, digits, cancelled) for r, size in outcome]
+            if max(missing) <= 0:
+                balls = [r for r, _ in outcome]
+                return Evaluation([midpoint(b) for b in balls], [radius(b) for b in balls])
+            extra += min(max(missing) + 2, digits + 20)
+        worst = missing.index(max(missing))
         raise ConvergenceError(
-            f"{digits} digits were not reached ({worst.str(10)}): the arguments are not known well "
-            "enough, the value is exactly 0, or the integrand is too steep"
+            f"{digits} digits of {self.outputs[worst]} were not reached "
+            f"({outcome[worst][0].str(10)}): the arguments are not known well enough, or the value "
+            "is exactly 0"
         )
 
+    def _check(self, values: Sequence[Any]) -> None:
+        if len(values) != len(self.arguments):
+            raise ParameterError(
+                f"expected {len(self.arguments)} values, for {self.arguments}; got {len(values)}"
+            )
 
-def _missing(ball: arb, digits: int) -> int:
-    """Decimal digits that a ball lacks; exact zeros lack none."""
-    if ball.is_exact() and ball.is_finite():
+
+def _missing(ball: arb, size: arb, digits: int, cancelled: bool) -> int:
+    """Decimal digits that a ball lacks; exact numbers lack none.
+
+    Args:
+        ball: The ball.
+        size: Of the largest term of the sum that it is.
+        digits: Digits wanted.
+        cancelled: Whether a ball that contains 0 is measured by ``size``.
+    """
+    if not ball.is_finite():
+        return digits + 1
+    if ball.is_exact():
         return 0
-    return (
-        digits - math.floor(int(ball.rel_accuracy_bits()) / math.log2(10))
-        if (ball.is_finite())
-        else digits + 1
-    )
+    if cancelled and ball.contains(0) and ball.rad() < size * arb(10) ** -digits:
+        return 0
+    return digits - math.floor(int(ball.rel_accuracy_bits()) / BITS_PER_DIGIT)
 
 
 def _groups(lowered: Lowered) -> list[list[Quadrature]]:

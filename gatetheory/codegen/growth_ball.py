@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import sympy
 from flint import arb
 from sympy import Expr, Symbol
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import Boolean
 
 from gatetheory.codegen.functions_ball import BALLS
 from gatetheory.codegen.kernels import compile_kernel
@@ -39,7 +41,29 @@ _MONOTONE: dict[type, tuple[Callable[[], arb], Callable[[], arb]]] = {
     sympy.sign: (lambda: arb(-1), lambda: arb(1)),
 }
 """Bounded monotone functions with their limits at -∞ and ∞."""
+_LIKE_EXPONENTIALS = (sympy.sinh, sympy.cosh)
+_ARITHMETIC = (
+    sympy.Add, sympy.Mul, sympy.Pow, sympy.exp, sympy.log, sympy.Max, sympy.Min, sympy.Piecewise,
+    ExprCondPair,
+)  # fmt: skip
 _BOUNDED: dict[type, tuple[int, int]] = {sympy.sin: (-1, 1), sympy.cos: (-1, 1), sympy.sech: (0, 1)}
+
+
+def refuse_unbounded(e: Expr, x: Symbol) -> None:
+    """Refuse an expression with a function of x that nothing is known about.
+
+    Raises:
+        DerivationError: Naming the function.
+    """
+    known = (*_MONOTONE, *_BOUNDED, *_LINEAR, *_LIKE_EXPONENTIALS, *_ARITHMETIC)
+    for node in sympy.preorder_traversal(e):
+        if isinstance(node, Boolean) or not node.args or x not in node.free_symbols:
+            continue
+        if not isinstance(node, known):
+            raise DerivationError(
+                f"the function {type(node).__name__} in {node} has no bound for large {x}; "
+                "averages of it are not enclosed in balls"
+            )
 
 
 @dataclass(frozen=True)
@@ -139,7 +163,7 @@ class HalfLine:
                 result.rate + f.rate,
                 result.square + f.square,
                 _least(corners),
-                _largest(corners),
+                largest(corners),
             )
         return result
 
@@ -150,7 +174,7 @@ class HalfLine:
         b, p = self(base), self._value(exponent)
         if p > 0:
             return self._rising_power(b, p, exponent)
-        gap = _largest([b.low, -b.high])
+        gap = largest([b.low, -b.high])
         if not (gap > 0 and p <= 0):
             raise DerivationError(
                 f"{e} cannot be bounded for large {self.x}: its base may come close to 0"
@@ -165,7 +189,7 @@ class HalfLine:
             ends = [abs(b.low), abs(b.high)]
             low = _least(ends) if b.low > 0 or b.high < 0 else _ZERO
             low = (low**p).lower() if low > 0 else _ZERO
-            top = _largest(ends)
+            top = largest(ends)
             high = (top**p).upper() if top > 0 and top.is_finite() else top
         elif exponent.is_Integer and b.low.is_finite() and b.high.is_finite():
             low, high = (b.low ** int(exponent)).lower(), (b.high ** int(exponent)).upper()
@@ -175,7 +199,7 @@ class HalfLine:
     def _extremum(self, e: Expr) -> Growth:
         parts = [self(a) for a in e.args]
         joint = _either(parts)
-        pick = _largest if isinstance(e, sympy.Max) else _least
+        pick = largest if isinstance(e, sympy.Max) else _least
         low, high = pick([p.low for p in parts]), pick([p.high for p in parts])
         return Growth(joint.scale, joint.power, joint.rate, joint.square, low, high)
 
@@ -207,10 +231,6 @@ class HalfLine:
         kind = type(e)
         if kind in _BOUNDED:
             return _bounded(*(arb(end) for end in _BOUNDED[kind]))
-        if kind not in (*_MONOTONE, *_LINEAR, sympy.log, sympy.sinh, sympy.cosh):
-            raise DerivationError(
-                f"the function {kind.__name__} in {e} has no bound for large {self.x}"
-            )
         b = self(e.args[0])
         if kind in _MONOTONE:
             before, after = _MONOTONE[kind]
@@ -219,17 +239,17 @@ class HalfLine:
                 function(b.low) if b.low.is_finite() else before(),
                 function(b.high) if b.high.is_finite() else after(),
             )
-            return _bounded(_least(list(ends)), _largest(list(ends)))
+            return _bounded(_least(list(ends)), largest(list(ends)))
         if kind is sympy.log:
             return self._logarithm(e, b)
         if kind in _LINEAR:
             low = -_INF if kind is sympy.asinh else _ZERO
             if kind is sympy.Abs:
-                low = _largest([b.low, -b.high, _ZERO])
+                low = largest([b.low, -b.high, _ZERO])
             # ln 2 stays where |g| falls: neither may the bound fall
-            rate, square = _largest([b.rate, _ZERO]), _largest([b.square, _ZERO])
+            rate, square = largest([b.rate, _ZERO]), largest([b.square, _ZERO])
             return Growth((b.scale + arb.const_log2()).upper(), b.power, rate, square, low)
-        size = Growth(b.scale, b.power, b.rate, b.square, _ZERO, _largest([-b.low, b.high]))
+        size = Growth(b.scale, b.power, b.rate, b.square, _ZERO, largest([-b.low, b.high]))
         grown = self._of_exponent(e.args[0], size, arb.exp)
         low = arb(1) if kind is sympy.cosh else -_INF
         return Growth(grown.scale, grown.power, grown.rate, grown.square, low, grown.high)
@@ -239,7 +259,7 @@ class HalfLine:
             raise DerivationError(
                 f"{e} cannot be bounded for large {self.x}: its argument may come close to 0"
             )
-        rate, square = _largest([b.rate, _ZERO]), _largest([b.square, _ZERO])
+        rate, square = largest([b.rate, _ZERO]), largest([b.square, _ZERO])
         size = abs(b.low.log()) + abs(b.scale.max(arb(1)).log()) + b.power + rate + square
         order = 2 if square > 0 else 1 if rate > 0 or b.power > 0 else 0
         high = b.high.log().upper() if b.high.is_finite() else _INF
@@ -252,16 +272,16 @@ class HalfLine:
 def _either(parts: list[Growth]) -> Growth:
     """A bound of each of several functions."""
     return Growth(
-        _largest([p.scale for p in parts]),
-        _largest([p.power for p in parts]),
-        _largest([p.rate for p in parts]),
-        _largest([p.square for p in parts]),
+        largest([p.scale for p in parts]),
+        largest([p.power for p in parts]),
+        largest([p.rate for p in parts]),
+        largest([p.square for p in parts]),
         _least([p.low for p in parts]),
-        _largest([p.high for p in parts]),
+        largest([p.high for p in parts]),
     )
 
 
-def _largest(ends: list[arb]) -> arb:
+def largest(ends: list[arb]) -> arb:
     """An upper bound of several numbers; infinite ones allowed."""
     if any(e.is_nan() or e == _INF for e in ends):
         return _INF
@@ -273,7 +293,7 @@ def _largest(ends: list[arb]) -> arb:
 
 
 def _least(ends: list[arb]) -> arb:
-    return -_largest([-e for e in ends])
+    return -largest([-e for e in ends])
 
 
 def _times(a: arb, b: arb) -> arb:

@@ -21,7 +21,7 @@ from flint import acb, arb
 from sympy import Dummy, Expr, Symbol
 
 from gatetheory.codegen.functions_ball import ANALYTIC, BALLS
-from gatetheory.codegen.growth_ball import HalfLine
+from gatetheory.codegen.growth_ball import HalfLine, refuse_unbounded
 from gatetheory.codegen.integrand import analyse
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.lowering import Quadrature
@@ -33,7 +33,7 @@ from gatetheory.errors import ConvergenceError, DerivationError, ParameterError
 _WIDENINGS = 24
 _SPARE_BITS = 16
 """Averages are computed to so many bits more than their arguments are known to."""
-_MANY_NODES = 20_000
+_BISECTION = 1.5
 
 
 class BallQuadrature:
@@ -60,11 +60,15 @@ class BallQuadrature:
         self.integrands = [stable(q.integrand.xreplace({q.variables[0]: self.x})) for q in members]
         free = {s for f in self.integrands for s in f.free_symbols} - {self.x}
         self.outer: tuple[Symbol, ...] = tuple(sorted(free, key=lambda s: s.sort_key()))
-        self._even = [_is_even(f, self.x) for f in self.integrands]
+        for f in self.integrands:
+            refuse_unbounded(f, self.x)
+        self._even = [_has_parity(f, self.x, 1) for f in self.integrands]
+        self._odd = [_has_parity(f, self.x, -1) for f in self.integrands]
         self._balls = compile_kernel(self.integrands, [self.x], self.outer, BALLS)
         self._analytic = compile_kernel(self.integrands, [self.x], self.outer, ANALYTIC)
         analysed = [analyse(q) for q in members]
         self._is_analytic = all(a.is_analytic for a in analysed)
+        self._has_curves = any(a.curves for a in analysed)
         slots = [t for a in analysed for t in a.slots if math.isfinite(t.reach)]
         self._reaches = [t.reach for t in slots]
         self._slopes = compile_kernel([t.slopes[0] for t in slots], [], self.outer, BALLS)
@@ -87,13 +91,14 @@ class BallQuadrature:
             with working_precision(bits + _SPARE_BITS):
                 return [arb(v) for v in self._balls(*values)(arb(0))]
         known = min((int(v.rel_one_accuracy_bits()) for v in (variance, *values)), default=bits)
-        bits = max(min(bits, known + _SPARE_BITS), _SPARE_BITS)
+        # Where a kink or a jump may lie, bisection is in vain: it ends before.
+        bits = max(min(bits, known + (_SPARE_BITS if self._is_analytic else -8)), _SPARE_BITS)
         with working_precision(bits + BOX_BITS):
             s = BALLS.names["sqrt"](variance)
         scales = self._scales(s, values)
         goals = [scale * arb(2) ** -bits for scale in scales]
         reach, tails = self._reach(s, values, goals, bits)
-        rule = self._rule(s, values, reach, goals)
+        rule = self._rule(s, values, reach, goals, bits)
         if rule is not None:
             reach, tails = rule.reach, self._tails(s, values, rule.reach) or tails
             integrals = trapezoid(
@@ -103,7 +108,8 @@ class BallQuadrature:
             integrals = self._bisected(s, values, reach, goals, bits)
         with working_precision(bits + BOX_BITS):
             norm = (2 * arb.pi()).sqrt()
-            return [i / norm + arb(0, t) for i, t in zip(integrals, tails, strict=True)]
+            averages = [i / norm + arb(0, t) for i, t in zip(integrals, tails, strict=True)]
+            return [arb(0) if o else a for a, o in zip(averages, self._odd, strict=True)]
 
     # ---- sizes and tails -------------------------------------------------------------------------
 
@@ -153,9 +159,10 @@ class BallQuadrature:
     # ---- rules -----------------------------------------------------------------------------------
 
     def _rule(
-        self, s: arb, values: Sequence[arb], reach: float, goals: Sequence[arb]
+        self, s: arb, values: Sequence[arb], reach: float, goals: Sequence[arb], bits: int
     ) -> Rule | None:
-        if not self._is_analytic:
+        """A trapezoidal rule, if one can be proven that is faster than bisection."""
+        if not self._is_analytic or self._has_curves:
             return None
         with working_precision(BOX_BITS):
             kernel = self._analytic(*values)
@@ -163,7 +170,9 @@ class BallQuadrature:
         nearest = min(
             (r / k for r, k in zip(self._reaches, slopes, strict=True) if k), default=math.inf
         )
-        return choose_rule(kernel, s, reach, nearest, goals)
+        # Bisection needs about so many evaluations (measured), for each output anew.
+        most = round(_BISECTION * bits**1.3 * len(goals)) // (1 if all(self._even) else 2)
+        return choose_rule(kernel, s, reach, nearest, goals, bits, most)
 
     def _bisected(
         self, s: arb, values: Sequence[arb], reach: float, goals: Sequence[arb], bits: int
@@ -185,5 +194,6 @@ class BallQuadrature:
         return results
 
 
-def _is_even(f: Expr, x: Symbol) -> bool:
-    return bool(f.xreplace({x: -x}) == f or sympy.expand(f.xreplace({x: -x}) - f) == 0)
+def _has_parity(f: Expr, x: Symbol, sign: int) -> bool:
+    mirrored = sign * f.xreplace({x: -x})
+    return bool(mirrored == f or sympy.expand(mirrored - f) == 0)

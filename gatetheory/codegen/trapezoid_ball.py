@@ -30,7 +30,6 @@ from gatetheory.codegen.precision_ball import working_precision
 from gatetheory.codegen.strips_ball import Kernel, is_analytic, line_integrals, side_bounds
 
 BOX_BITS = 64
-MOST_NODES = 400_000
 _NEAR_POLE = 0.9
 """The strip ends at this fraction of the way to the nearest singularity."""
 _SHRINK = 0.75
@@ -59,7 +58,13 @@ class Rule:
 
 
 def choose_rule(
-    kernel: Kernel, s: arb, reach: float, nearest: float, tolerances: Sequence[arb]
+    kernel: Kernel,
+    s: arb,
+    reach: float,
+    nearest: float,
+    tolerances: Sequence[arb],
+    bits: int,
+    most: int,
 ) -> Rule | None:
     """The rule with the fewest nodes found; None if no strip can be proven or it needs too many.
 
@@ -69,29 +74,38 @@ def choose_rule(
         reach: R at least.
         nearest: Where the nearest singularity seems to be, |Im u|; ∞ if none is known.
         tolerances: Errors aimed at.
+        bits: Accuracy that they mean relative to the integrands.
+        most: Nodes that are acceptable, on each side of 0.
     """
     with working_precision(BOX_BITS):
         wide = reach + _LARGEST_STEP
-        logs = [-_log(t) for t in tolerances]
-        entire = math.sqrt(2 * max(*logs, 1.0))
-        height = min(entire, _NEAR_POLE * nearest)
+        digits = math.log(2) * bits
+        height = min(math.sqrt(2 * digits), _NEAR_POLE * nearest)
+        if reach * digits > most * 2 * math.pi * height:
+            return None
         for _ in range(_SHRINKINGS):
             if is_analytic(kernel, s, wide, height):
                 lines = line_integrals(kernel, s, wide, height)
                 if lines is not None:
-                    return _rule(kernel, s, reach, height, lines, tolerances)
+                    return _rule(kernel, s, reach, height, lines, tolerances, most)
             height *= _SHRINK
     return None
 
 
 def _rule(
-    kernel: Kernel, s: arb, reach: float, height: float, lines: list[arb], goals: Sequence[arb]
+    kernel: Kernel,
+    s: arb,
+    reach: float,
+    height: float,
+    lines: list[arb],
+    goals: Sequence[arb],
+    most: int,
 ) -> Rule | None:
     ratio = max(_log(1 + 2 * m / t) for m, t in zip(lines, goals, strict=True))
     step = min(2 * math.pi * height / ratio, _LARGEST_STEP)
-    step = math.ldexp(math.floor(math.ldexp(step, 20)), -20) or step
-    nodes = math.ceil(reach / step - 0.5)
-    if nodes > MOST_NODES:
+    step = math.ldexp(math.floor(math.ldexp(step, 20)), -20)
+    nodes = math.ceil(reach / step - 0.5) if step else most + 1
+    if nodes > most:
         return None
     end = (nodes + 0.5) * step
     sides = side_bounds(kernel, s, end, height)
