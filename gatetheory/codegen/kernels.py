@@ -172,7 +172,7 @@ class _Writer:
 
     def _other(self, e: Expr) -> str:
         if e.is_Relational:
-            return f"({self(e.lhs)} {e.rel_op} {self(e.rhs)})"
+            return self._relation(e)
         if isinstance(e, And | Or):
             return self._nested("both" if isinstance(e, And) else "either", e.args)
         if isinstance(e, Not):
@@ -186,6 +186,19 @@ class _Writer:
             arguments = e.args[:1] if isinstance(e, sympy.Heaviside) else e.args
             return f"{name}({', '.join(map(self, arguments))})"
         raise DerivationError(f"{e} ({type(e).__name__}) cannot be compiled to numbers")
+
+    def _relation(self, e: Expr) -> str:
+        """A comparison; by functions where the arithmetic may leave it undecided."""
+        left, right = self(e.lhs), self(e.rhs)
+        if "less" not in self.arithmetic.names:
+            return f"({left} {e.rel_op} {right})"
+        if e.rel_op in ("==", "!="):
+            text = f"equal({left}, {right})"
+        elif e.rel_op in ("<", ">="):
+            text = f"less({left}, {right})"
+        else:
+            text = f"less({right}, {left})"
+        return f"negation({text})" if e.rel_op in ("!=", "<=", ">=") else text
 
     def _nested(self, name: str, arguments: Sequence[Expr]) -> str:
         text = self(arguments[0])
