@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mpmath
+import sympy
 from flint import arb
 from sympy import Expr, Symbol
 
@@ -25,6 +26,7 @@ from gatetheory.solvers.transition_refinement import Newton, Refined, refine
 
 REFERENCE = 60  # digits up to which mpmath is fast enough to check every number
 LEAST = 8  # digits below which a number is not handed out
+_KINKED = (sympy.Heaviside, sympy.sign, sympy.Abs, sympy.Max, sympy.Min, sympy.Piecewise)
 MARGIN = 10  # digits by which a proof starts from a better value
 
 
@@ -80,6 +82,9 @@ def _arithmetics(program: TransitionProgram, digits: int) -> tuple[Any, Any]:
 
 
 def _can_enclose(program: TransitionProgram) -> bool:
+    """Whether balls can do all averages: one smooth integrand in one variable each."""
+    if any(e.has(*_KINKED) for e in program.real):
+        return False
     try:
         ball_backend.compile(program.real, program.arguments, LEAST)
     except DerivationError:
@@ -112,6 +117,11 @@ def _proof(
         DerivationError: If the conditions contain an average that balls cannot enclose.
         ConvergenceError: If the test fails.
     """
+    if not _can_enclose(program):
+        raise DerivationError(
+            f"the conditions of {program.conditions.kind!r} contain an average that balls cannot "
+            "enclose (jumps, kinks, or several variables tied together); leave the proof out"
+        )
     newton = Newton(program, parameters, crossing=refined.frequency is not None)
     n = len(newton.symbols)
     rows = [e.diff(s) for e in newton.expressions for s in newton.symbols]
