@@ -5,9 +5,9 @@ The amplitude equation (:mod:`gatetheory.theory.amplitude`)
     c₁ A'' + (μ + m A₀) A + q A² + p A₀ A² + γ A³ = 0
 
 has two generic balances. With q ≠ 0, A'' ~ εA ~ A²: the amplitude is ∝ ε, the lag ∝ ε^-1/2, and
-A = A₀ sech²(kτ/2). With q = 0, μ + m A₀ = 0 to leading order fixes A₀, and what is left of it balances
-the cube: A ∝ ε, lag ∝ 1/ε, A = A₀ sech(kτ). In two replicas A₀ does not vary, and κ enters through the
-damping −bκ.
+A = A₀ sech²(kτ/2). With q = 0, μ + m A₀ = 0 to leading order fixes A₀, and what is left of it
+balances the cube: A ∝ ε, lag ∝ 1/ε, A = A₀ sech(kτ). In two replicas A₀ does not vary, and κ enters
+through the damping −bκ.
 
 Source: Sompolinsky, Crisanti and Sommers (1988); Krishnamurthy, Can and Schwab (2022), Sec. VI.
 """
@@ -104,14 +104,14 @@ def weakly_nonlinear(
 def decisive_coefficient(values: Mapping[str, Expr]) -> Expr:
     """What μ is divided by to give A₀; its zero is the tricritical point.
 
-    With q ≠ 0 the solitary solution demands μ + m A₀ = E with E = −⅔ q A₀; with q = 0, E is of higher
-    order. One expression holds for both.
+    With q ≠ 0 the solitary solution demands μ + m A₀ = E with E = −⅔ q A₀; with q = 0, E is of
+    higher order. One expression holds for both.
     """
     return tidy(solitary_profile(2).energy * values["quadratic"] - values["feedback"])
 
 
 def _half_width(profile: SolitaryProfile) -> Expr:
-    """k τ where the profile has fallen to half."""
+    """Product kτ where the profile has fallen to half."""
     return profile.power * sympy.acosh(S(2) ** (1 / profile.power))
 
 
