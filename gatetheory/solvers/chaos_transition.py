@@ -91,8 +91,8 @@ def find_chaos(path: LagPath, onsets: Sequence[float], window: tuple[float, floa
         for start in _states(path, value):
             curves.append(trace(path, start, value, window, own, upwards=True))
     text = (
-        f"{path.along} from {low:.6g} to {high:.6g}: {len(own)} onset(s), {len(curves)} curve(s) of "
-        f"chaotic states, and {PROBES} values for states apart from them (where the quiet state "
+        f"{path.along} from {low:.6g} to {high:.6g}: {len(own)} onset(s), {len(curves)} curve(s) "
+        f"of chaotic states, and {PROBES} values for states apart from them (where the quiet state "
         f"responds by {_WEAK:g} or more)"
     )
     return ChaosRange(tuple(_boundaries(path, curves, own, window)), text)
