@@ -21,26 +21,17 @@ _SMALL = 1e-25
 
 
 def tidy(expression: Expr) -> Expr:
-    """One fraction in exponentials, factored."""
+    """One fraction in exponentials, factored, with as few minus signs as there can be."""
     plain = sympy.sympify(expression).rewrite(_SATURATING, sympy.exp)
-    factored = sympy.factor(sympy.cancel(sympy.together(plain)))
-    numerator, denominator = sympy.fraction(factored)
-    if denominator.is_Add or (denominator.is_Mul and numerator.could_extract_minus_sign()):
-        numerator, denominator = _without_minus(numerator, denominator)
-        return numerator / denominator
-    return factored
-
-
-def _without_minus(numerator: Expr, denominator: Expr) -> tuple[Expr, Expr]:
-    """−a/(x − y) as a/(y − x)."""
-    if not numerator.could_extract_minus_sign():
-        return numerator, denominator
+    numerator, denominator = sympy.fraction(sympy.factor(sympy.cancel(sympy.together(plain))))
     factors = list(sympy.Mul.make_args(denominator))
     for i, factor in enumerate(factors):
-        if factor.is_Add:
-            factors[i] = sympy.expand(-factor)
-            return -numerator, sympy.Mul(*factors)
-    return numerator, denominator
+        if factor.is_Add and factor.could_extract_minus_sign():
+            numerator, factors[i] = -numerator, sympy.expand(-factor)
+    sums = [i for i, factor in enumerate(factors) if factor.is_Add]
+    if sums and numerator.could_extract_minus_sign():  # −a/(x − y) as a/(y − x)
+        numerator, factors[sums[-1]] = -numerator, sympy.expand(-factors[sums[-1]])
+    return numerator / sympy.Mul(*factors)
 
 
 def defined(expression: Expr, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]) -> Expr:

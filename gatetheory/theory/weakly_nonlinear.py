@@ -69,20 +69,21 @@ def weakly_nonlinear(
             "balance together; there is no sech or sech² profile"
         )
     squared = tidy(strength / values["inertia"] * profile.rate_squared)
-    rate = sympy.sqrt(tidy(squared * size) * EPSILON) if order == 2 else (
-        sympy.sqrt(squared) * amplitude
-    )  # fmt: skip
+    if order == 2:
+        rate = sympy.sqrt(tidy(squared * size) * EPSILON)
+    else:
+        rate = sympy.sqrt(squared) * amplitude
     growth = tidy(strength / values["damping"] * profile.growth * size ** (order - 1))
+    names = [c.name for c in system.covariances]
     result = {
         "along": along,
         "critical": reduced.critical,
         "unit": unit,
-        "amplitudes": _leading(reduced, reduced.equation.covariances, amplitude, [
-            c.name for c in system.covariances]),
+        "amplitudes": _leading(reduced, reduced.equation.covariances, amplitude, names),
         "rate": rate,
         "profile": profile.at(LAG, rate),
         "lambda_max": growth * EPSILON ** (order - 1),
-    }  # fmt: skip
+    }
     direction = sign_of(criterion)
     return OnsetExpansion(
         equations=onset_equations(system, reduced, profile, known, result),
