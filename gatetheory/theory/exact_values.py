@@ -6,10 +6,12 @@ number is follows from the definition of the nonlinearity at given parameters; o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import sympy
 from sympy import Expr, Lambda, Rational, S, Symbol
+from sympy.core.relational import Relational
 
 from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.functions import Nonlinear, instantiate, logistic
@@ -79,10 +81,39 @@ def sign_of(expression: Expr) -> int | None:
 def without_vanishing(
     expression: Expr, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]
 ) -> Expr:
-    """An expression with those φ⁽ⁿ⁾(x₀) set to 0 that vanish by definition (odd φ, closed gate)."""
-    nodes = (n for n in expression.atoms(Nonlinear))
+    """An expression with those φ⁽ⁿ⁾(x₀) set to 0 that vanish by definition (odd φ, closed gate).
+
+    Raises:
+        DerivationError: If a nonlinearity is not smooth at x₀, so that it has no derivatives there.
+    """
+    nodes = expression.atoms(Nonlinear)
+    for node in nodes:
+        _require_smooth(node, definitions, at)
     zero = {n: S.Zero for n in nodes if vanishes(defined(n, definitions, at))}
     return expression.xreplace(zero)
+
+
+def _require_smooth(
+    node: Nonlinear, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]
+) -> None:
+    definition = definitions[node.name]
+    (x,) = definition.variables
+    for place in _kinks(definition.expr):
+        if place.has(x) and vanishes(place.subs({x: node.argument, **at})):
+            raise DerivationError(
+                f"{node.name} is not smooth at {node.argument}; there is no expansion about zero"
+            )
+
+
+def _kinks(expression: Expr) -> Iterator[Expr]:
+    """What vanishes where an expression has a kink or jumps."""
+    for step in expression.atoms(sympy.Abs, sympy.sign, sympy.Heaviside):
+        yield step.args[0]
+    for choice in expression.atoms(sympy.Max, sympy.Min):
+        for one, two in combinations(choice.args, 2):
+            yield one - two
+    for condition in expression.atoms(Relational):
+        yield condition.lhs - condition.rhs
 
 
 Check = Callable[[Mapping[str, Expr]], object]
