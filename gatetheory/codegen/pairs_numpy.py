@@ -352,7 +352,7 @@ class _CompiledPair:
             span *= 1.25
         for count in (1 << 10, 1 << 12, 1 << 14, 1 << 16):
             at = np.linspace(-2 * span, 2 * span, count, endpoint=False)
-            window = np.exp(-((at / span) ** 2) * exponent / 4)
+            window = np.exp(-((at / span) ** 2) * max(exponent, log(1 / _SEEN) + _MARGIN) / 4)
             values = np.stack([np.broadcast_to(f, at.shape) for f in kernel(width * at)])
             transform = np.abs(np.fft.rfft(values * window, axis=1))
             small = _SEEN * transform.max(axis=1, keepdims=True)

@@ -1,9 +1,9 @@
 r"""The amplitude equation near the onset, from a lag system (Lyapunov and Schmidt).
 
 Sources y_a = S_a(C(τ), C(0)) with C = (t + t_κ κ + t_2 ∂²) y. Near the onset y = v A(τ) + slaved
-parts, with B v = v, B_ab = Σ_k ∂S_a/∂C_k t_kb. C(τ) and C(0) are different variables: S has terms in
-C(τ)², in C(τ) C(0), and none in C(0) alone (else covariances would not decay). Projected on the left
-null vector,
+parts, with B v = v, B_ab = Σ_k ∂S_a/∂C_k t_kb. C(τ) and C(0) are different variables: S has terms
+in C(τ)², in C(τ) C(0), and none in C(0) alone (else covariances would not decay). Projected on the
+left null vector,
 
     c₁ A'' − b κ A + (μ + m A₀) A + q A² + p A₀ A² + γ A³ = 0,      A₀ = A(0),
 
@@ -64,9 +64,9 @@ class SourceExpansion:
         for expansion in self.sources:
             values = dict(zip(expansion.symbols, [*lagged, *equal], strict=True))
             assert len(values) == 2 * count
-            total = sum((expansion.of_degree(d) for d in range(1, ORDER + 1)), S.Zero).subs(
-                KAPPA, 0
-            )
+            total = S.Zero
+            for degree in range(1, ORDER + 1):
+                total += expansion.of_degree(degree).subs(KAPPA, 0)
             result.append(Poly(total.xreplace(values), *amplitudes))
         return result
 

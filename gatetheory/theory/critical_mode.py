@@ -3,8 +3,8 @@ r"""The mode along which the zero state loses stability, and what follows it.
 Small order parameters (or slowly varying sources) obey y = B y + …; the zero state loses stability
 where det(1 − B) = 0. There adj(1 − B) = v wᵀ up to a factor, with B v = v and wᵀ B = wᵀ, so its
 columns and rows are the null vectors, polynomial in the entries of B whether or not these are at
-the onset. The growth per step is then μ = wᵀ(B − 1)v / wᵀv = −det(1 − B) w_p / wᵀv, where v is column
-p of the adjugate.
+the onset. The growth per step is then μ = wᵀ(B − 1)v / wᵀv = −det(1 − B) w_p / wᵀv, where v is
+column p of the adjugate.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CriticalMode:
         return sympy.cancel((self.left * vector)[0] / self.overlap)
 
     def slaved(self, forcing: ImmutableDenseMatrix) -> ImmutableDenseMatrix:
-        """y with (1 − B) y = r up to the critical part of r, without a component of its own.
+        """Solve (1 − B) y = r up to the critical part of r, without a component of its own.
 
         The component along v is fixed by y = 0 at one place: it would rename the amplitude.
         """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
+from gatetheory.equations.onset import OnsetExpansion
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, SpectralCondition
 from gatetheory.equations.stationary import ReplicaGrowth, StationaryState
@@ -18,6 +21,7 @@ from gatetheory.theory.single_site import SingleSite
 from gatetheory.theory.spectrum import derive_spectrum
 from gatetheory.theory.stationary import derive_growth, derive_stationary_state
 from gatetheory.theory.two_time import derive_two_time_problem
+from gatetheory.theory.weakly_nonlinear import weakly_nonlinear
 
 RESULTS = ("single_site", "fixed_points", "spectrum", "moments", "correlations", "lyapunov",
            "two_time")  # fmt: skip
@@ -82,6 +86,31 @@ class Theory:
     def two_time(self) -> TwoTimeProblem:
         """Covariances at two times, from given initial values on."""
         return derive_two_time_problem(self.single_site)
+
+    def onset(
+        self, along: str, at: Mapping[str, Any] | None = None, closure: str = "constant"
+    ) -> OnsetExpansion:
+        """The chaotic state next to its onset, expanded in the distance from it.
+
+        Args:
+            along: Name of the parameter that crosses the onset.
+            at: Values of other parameters by name; those not named stay open, as symbols.
+            closure: ``"constant"`` or ``"factorized"``.
+
+        Raises:
+            ParameterError: For an unknown name, a value outside the domain, an unknown closure.
+            DerivationError: If zero is no fixed point, the onset has no closed form or is not
+                unique, or no decaying state branches off.
+        """
+        given = {name: value for name, value in (at or {}).items() if name != along}
+        symbols = self.model.symbols
+        if along not in symbols:
+            there = ", ".join(symbols)
+            raise ParameterError(
+                f"model {self.model.name} has no parameter {along!r}; there are {there}"
+            )
+        known = {p: v for p, v in self.model.bind(given).items() if p.name in given}
+        return weakly_nonlinear(self.correlations.lag_system(closure), symbols[along], known)
 
     def _fixed_points(self) -> SelfConsistency | None:
         try:

@@ -6,10 +6,12 @@ number is follows from the definition of the nonlinearity at given parameters; o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import sympy
 from sympy import Expr, Lambda, Rational, S, Symbol
+from sympy.core.relational import Relational
 
 from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.functions import Nonlinear, instantiate, logistic
@@ -21,26 +23,17 @@ _SMALL = 1e-25
 
 
 def tidy(expression: Expr) -> Expr:
-    """One fraction in exponentials, factored."""
+    """One fraction in exponentials, factored, with as few minus signs as there can be."""
     plain = sympy.sympify(expression).rewrite(_SATURATING, sympy.exp)
-    factored = sympy.factor(sympy.cancel(sympy.together(plain)))
-    numerator, denominator = sympy.fraction(factored)
-    if denominator.is_Add or denominator.is_Mul and numerator.could_extract_minus_sign():
-        numerator, denominator = _without_minus(numerator, denominator)
-        return numerator / denominator
-    return factored
-
-
-def _without_minus(numerator: Expr, denominator: Expr) -> tuple[Expr, Expr]:
-    """−a/(x − y) as a/(y − x)."""
-    if not numerator.could_extract_minus_sign():
-        return numerator, denominator
+    numerator, denominator = sympy.fraction(sympy.factor(sympy.cancel(sympy.together(plain))))
     factors = list(sympy.Mul.make_args(denominator))
     for i, factor in enumerate(factors):
-        if factor.is_Add:
-            factors[i] = sympy.expand(-factor)
-            return -numerator, sympy.Mul(*factors)
-    return numerator, denominator
+        if factor.is_Add and factor.could_extract_minus_sign():
+            numerator, factors[i] = -numerator, sympy.expand(-factor)
+    sums = [i for i, factor in enumerate(factors) if factor.is_Add]
+    if sums and numerator.could_extract_minus_sign():  # −a/(x − y) as a/(y − x)
+        numerator, factors[sums[-1]] = -numerator, sympy.expand(-factors[sums[-1]])
+    return numerator / sympy.Mul(*factors)
 
 
 def defined(expression: Expr, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]) -> Expr:
@@ -88,10 +81,39 @@ def sign_of(expression: Expr) -> int | None:
 def without_vanishing(
     expression: Expr, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]
 ) -> Expr:
-    """An expression with those φ⁽ⁿ⁾(x₀) set to 0 that vanish by definition (odd φ, closed gate)."""
-    nodes = (n for n in expression.atoms(Nonlinear))
+    """An expression with those φ⁽ⁿ⁾(x₀) set to 0 that vanish by definition (odd φ, closed gate).
+
+    Raises:
+        DerivationError: If a nonlinearity is not smooth at x₀, so that it has no derivatives there.
+    """
+    nodes = expression.atoms(Nonlinear)
+    for node in nodes:
+        _require_smooth(node, definitions, at)
     zero = {n: S.Zero for n in nodes if vanishes(defined(n, definitions, at))}
     return expression.xreplace(zero)
+
+
+def _require_smooth(
+    node: Nonlinear, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]
+) -> None:
+    definition = definitions[node.name]
+    (x,) = definition.variables
+    for place in _kinks(definition.expr):
+        if place.has(x) and vanishes(place.subs({x: node.argument, **at})):
+            raise DerivationError(
+                f"{node.name} is not smooth at {node.argument}; there is no expansion about zero"
+            )
+
+
+def _kinks(expression: Expr) -> Iterator[Expr]:
+    """What vanishes where an expression has a kink or jumps."""
+    for step in expression.atoms(sympy.Abs, sympy.sign, sympy.Heaviside):
+        yield step.args[0]
+    for choice in expression.atoms(sympy.Max, sympy.Min):
+        for one, two in combinations(choice.args, 2):
+            yield one - two
+    for condition in expression.atoms(Relational):
+        yield condition.lhs - condition.rhs
 
 
 Check = Callable[[Mapping[str, Expr]], object]

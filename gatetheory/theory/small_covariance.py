@@ -118,7 +118,7 @@ def _all_derivatives(
     if not names:
         return {(): f}
     x, *rest = names
-    table = {}
+    table: dict[tuple[int, ...], Expr] = {}
     for n in range(highest + 1):
         inner = _all_derivatives(_smooth(f, x).xreplace({x: S.Zero}), tuple(rest), highest - n)
         table |= {(n, *powers): value for powers, value in inner.items() if value != 0}
@@ -127,7 +127,7 @@ def _all_derivatives(
 
 
 def _along(f: Expr, x: Symbol, highest: int) -> list[Expr]:
-    """f(0), f'(0), …"""
+    """Values at zero of a function and of its derivatives, up to an order."""
     values = []
     for _ in range(highest + 1):
         values.append(_smooth(f, x).xreplace({x: S.Zero}))

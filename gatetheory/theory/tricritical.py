@@ -1,8 +1,8 @@
 r"""Tricritical points: where a transition of the zero state turns discontinuous, in closed form.
 
 *Static.* Near zero the order parameters obey Δ = BΔ + ½ H(Δ, Δ) + …; along the critical direction,
-Δ = v a + slaved parts of the second order, 0 = μ a + f a² + … with f = ½ w·H(v, v)/w·v. A non-zero fixed
-point is born continuously where f < 0, in a fold where f > 0; the two meet at f = 0 on μ = 0.
+Δ = v a + slaved parts of the second order, 0 = μ a + f a² + … with f = ½ w·H(v, v)/w·v. A non-zero
+fixed point is born continuously where f < 0, in a fold where f > 0; the two meet at f = 0 on μ = 0.
 
 *Dynamic.* The amplitude of decaying correlations, A₀ = −μ/(m + ⅔q), diverges where m + ⅔q = 0
 (:mod:`gatetheory.theory.weakly_nonlinear`).
@@ -115,7 +115,7 @@ def tricritical_dynamic(
     expansion = expand_sources(system, slow_response(system), known)
 
     def decide(at_onset: Define) -> tuple[Expr, tuple[Step, ...]]:
-        mode, equation = one_amplitude(expansion, at_onset)
+        _, equation = one_amplitude(expansion, at_onset)
         coefficient = sympy.factor(decisive_coefficient({n: getattr(equation, n) for n in NAMES}))
         steps = (
             Step("critical mode", "covariances along it", equation.covariances),
@@ -200,13 +200,13 @@ def _point(
     for inner, outer in ((parameters[1], parameters[0]), parameters):
         try:
             found, coefficient, steps = _in_order(conditions, border, inner, outer)
-        except _NoClosedForm:
+        except _NoClosedFormError:
             continue
         if not found:
             names = " and ".join(map(str, parameters))
             raise NoTransitionError(
-                f"there is no {conditions.kind} tricritical point in the domain of {names} at these "
-                "parameters"
+                f"there is no {conditions.kind} tricritical point in the domain of {names} at "
+                "these parameters"
             )
         values = tuple((p[parameters[0]], p[parameters[1]]) for p in found)
         break
@@ -221,7 +221,7 @@ def _point(
     return TricriticalPoint(conditions.kind, parameters, (border, deciding), values, equations)
 
 
-class _NoClosedForm(Exception):
+class _NoClosedFormError(Exception):
     """One of the conditions has no closed form for the parameter it is to be solved for."""
 
 
@@ -250,14 +250,14 @@ def _roots(condition: Expr, symbol: Symbol) -> tuple[Expr, ...]:
     try:
         return solve_exactly(condition, symbol)
     except DerivationError as error:
-        raise _NoClosedForm from error
+        raise _NoClosedFormError from error
 
 
 def _is_admissible(conditions: _Conditions, point: Mapping[Symbol, Expr]) -> bool:
     """Whether the model takes the point, and the zero state is lost there for the first time."""
     for symbol, value in point.items():
         sign = sign_of(value)
-        if symbol.is_nonnegative and sign == -1 or symbol.is_positive and sign == 0:
+        if (symbol.is_nonnegative and sign == -1) or (symbol.is_positive and sign == 0):
             return False
     gain = conditions.gain.applyfunc(lambda e: neat(conditions.define(e).subs(dict(point))))
     return lies_in_domain(point, conditions.known, conditions.bind) and is_first_instability(gain)

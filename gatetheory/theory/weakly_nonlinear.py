@@ -5,9 +5,9 @@ The amplitude equation (:mod:`gatetheory.theory.amplitude`)
     c₁ A'' + (μ + m A₀) A + q A² + p A₀ A² + γ A³ = 0
 
 has two generic balances. With q ≠ 0, A'' ~ εA ~ A²: the amplitude is ∝ ε, the lag ∝ ε^-1/2, and
-A = A₀ sech²(kτ/2). With q = 0, μ + m A₀ = 0 to leading order fixes A₀, and what is left of it balances
-the cube: A ∝ ε, lag ∝ 1/ε, A = A₀ sech(kτ). In two replicas A₀ does not vary, and κ enters through the
-damping −bκ.
+A = A₀ sech²(kτ/2). With q = 0, μ + m A₀ = 0 to leading order fixes A₀, and what is left of it
+balances the cube: A ∝ ε, lag ∝ 1/ε, A = A₀ sech(kτ). In two replicas A₀ does not vary, and κ enters
+through the damping −bκ.
 
 Source: Sompolinsky, Crisanti and Sommers (1988); Krishnamurthy, Can and Schwab (2022), Sec. VI.
 """
@@ -69,20 +69,21 @@ def weakly_nonlinear(
             "balance together; there is no sech or sech² profile"
         )
     squared = tidy(strength / values["inertia"] * profile.rate_squared)
-    rate = sympy.sqrt(tidy(squared * size) * EPSILON) if order == 2 else (
-        sympy.sqrt(squared) * amplitude
-    )  # fmt: skip
+    if order == 2:
+        rate = sympy.sqrt(tidy(squared * size) * EPSILON)
+    else:
+        rate = sympy.sqrt(squared) * amplitude
     growth = tidy(strength / values["damping"] * profile.growth * size ** (order - 1))
+    names = [c.name for c in system.covariances]
     result = {
         "along": along,
         "critical": reduced.critical,
         "unit": unit,
-        "amplitudes": _leading(reduced, reduced.equation.covariances, amplitude, [
-            c.name for c in system.covariances]),
+        "amplitudes": _leading(reduced, reduced.equation.covariances, amplitude, names),
         "rate": rate,
         "profile": profile.at(LAG, rate),
         "lambda_max": growth * EPSILON ** (order - 1),
-    }  # fmt: skip
+    }
     direction = sign_of(criterion)
     return OnsetExpansion(
         equations=onset_equations(system, reduced, profile, known, result),
@@ -104,14 +105,14 @@ def weakly_nonlinear(
 def decisive_coefficient(values: Mapping[str, Expr]) -> Expr:
     """What μ is divided by to give A₀; its zero is the tricritical point.
 
-    With q ≠ 0 the solitary solution demands μ + m A₀ = E with E = −⅔ q A₀; with q = 0, E is of higher
-    order. One expression holds for both.
+    With q ≠ 0 the solitary solution demands μ + m A₀ = E with E = −⅔ q A₀; with q = 0, E is of
+    higher order. One expression holds for both.
     """
     return tidy(solitary_profile(2).energy * values["quadratic"] - values["feedback"])
 
 
 def _half_width(profile: SolitaryProfile) -> Expr:
-    """k τ where the profile has fallen to half."""
+    """Product kτ where the profile has fallen to half."""
     return profile.power * sympy.acosh(S(2) ** (1 / profile.power))
 
 

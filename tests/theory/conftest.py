@@ -8,7 +8,17 @@ import sympy
 from sympy import Lambda, Symbol
 
 from gatetheory.functions import logistic
-from gatetheory.model import POSITIVE, Coupling, Field, Model, Nonlinearity, Parameter, local_field
+from gatetheory.model import (
+    NONNEGATIVE,
+    POSITIVE,
+    REAL,
+    Coupling,
+    Field,
+    Model,
+    Nonlinearity,
+    Parameter,
+    local_field,
+)
 from gatetheory.model import fields as real_symbols
 
 Build = Callable[..., Model]
@@ -51,6 +61,32 @@ def network() -> Build:
             parameters=(_K, *parameters),
             nonlinearities=(_F, _S),
             inputs=inputs,
+        )
+
+    return build
+
+
+@pytest.fixture
+def gated_by() -> Build:
+    """``gated_by(φ, σ)``: a unit h whose signal φ(g h) is let through by σ(a r − b)."""
+
+    def build(phi: Callable[[Any], Any], gate: Callable[[Any], Any]) -> Model:
+        h, r = real_symbols("h r")
+        g, a = Parameter("g", 2, POSITIVE, "gain"), Parameter("a", 3, NONNEGATIVE, "gating")
+        b, T = Parameter("b", 0, REAL, "bias"), Parameter("T", 1, NONNEGATIVE, "time constant")
+        f = Nonlinearity("f", Lambda(_X, phi(g.symbol * _X)))
+        s = Nonlinearity("s", Lambda(_X, gate(a.symbol * _X - b.symbol)))
+        eta_h, eta_r = local_field("h"), local_field("r")
+        return Model(
+            name="own",
+            time="continuous",
+            fields=(
+                Field(h, drift=-h + eta_h),
+                Field(r, drift=-r + eta_r, time_constant=T.symbol),
+            ),
+            couplings=(Coupling(eta_h, f(h) * s(r)), Coupling(eta_r, f(h))),
+            parameters=(g, a, b, T),
+            nonlinearities=(f, s),
         )
 
     return build
