@@ -31,15 +31,14 @@ from gatetheory.solvers.sampled_averages import (
     together,
 )
 from gatetheory.solvers.sampled_growth import is_unstable
+from gatetheory.solvers.sampled_noise import coarsen, refine
 from gatetheory.solvers.sampled_records import SampledCorrelations
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
 from gatetheory.solvers.sampled_settling import (
     Settled,
-    coarsen,
     decay_lag,
     far_noise,
     lengthen,
-    refine,
     settle,
     start,
     step_error,
@@ -113,7 +112,7 @@ def solve_sampled_correlations(
         replicas: Number of independent replicas.
         step: Time step; by default halved until its error is a fifth of the accuracy.
         window: Period of the drives; by default doubled until covariances have decayed.
-        longest: Steps of the longest window tried.
+        longest: Steps of the longest window tried; a window that is set may be longer.
         loudness: ⟨ψ²⟩ to start the iteration from.
         report: Called with the number of replicas that are done, and how many there are.
 
@@ -127,7 +126,7 @@ def solve_sampled_correlations(
     sampler.require_stationary()
     pilot = _pilot(sampler, seed, accuracy, step, window, longest, loudness)
     grid = pilot.grid
-    status, advice = _status(pilot)
+    status, advice = _status(pilot, sampler.unit.discrete)
     if status != "ok":
         replica = Replica(sampler, PILOT, grid.modes, spawn(seed, 2, 1)[0])
         only = averages(replica, pilot.settled, grid)
@@ -152,7 +151,7 @@ def solve_sampled_correlations(
     everything = together(pool, settle(pool, first, grid, accuracy / _SETTLED, _MOST), grid)
     left, unsure = _undecayed(everything.settled), _spread([_undecayed(a.settled) for a in found])
     if abs(left) > min(_SLOW + 2 * unsure, _CLEARLY):
-        status, advice = "not_converged", _too_slow(grid)
+        status, advice = "not_converged", _too_slow(grid, sampler.unit.discrete)
     if status == "ok" and excess > 1.2 and paths is None:
         advice = (
             f"the standard error is {excess:.1f} times the accuracy {accuracy:g} at the largest "
@@ -183,7 +182,8 @@ def _pilot(
     slow, fast = sampler.times()
     length = step or (1.0 if discrete else _STEP * fast)
     period = window or (_WINDOW_OF_MAP if discrete else _WINDOW * slow)
-    grid = Grid(min(2 * max(int(np.ceil(period / length / 2)), 32), longest // 2 * 2), length)
+    points = 2 * max(int(np.ceil(period / length / 2)), 32)
+    grid = Grid(points if window else min(points, longest // 2 * 2), length)
     tolerance = max(accuracy, 2e-3)
 
     spent = 0
@@ -264,7 +264,7 @@ def _undecayed(found: Settled) -> float:
     return max((undecayed(s) for s in found.spectra if s[1:].any()), default=0.0, key=abs)
 
 
-def _status(pilot: Pilot) -> tuple[str, str]:
+def _status(pilot: Pilot, discrete: bool) -> tuple[str, str]:
     if pilot.settled.kind == "quiet" and not pilot.too_short:
         return "no_chaotic_state", "covariances become constant: the network comes to rest"
     if pilot.settled.kind == "stuck" and pilot.undecayed <= _SLOW:
@@ -273,14 +273,15 @@ def _status(pilot: Pilot) -> tuple[str, str]:
             f"{pilot.settled.history[-1]:.1e}); near an onset, or the unit remembers how it "
             "started: try another loudness, or a longer window"
         )
-    return ("not_converged", _too_slow(pilot.grid)) if pilot.too_short else ("ok", "")
+    return ("not_converged", _too_slow(pilot.grid, discrete)) if pilot.too_short else ("ok", "")
 
 
-def _too_slow(grid: Grid) -> str:
+def _too_slow(grid: Grid, discrete: bool) -> str:
+    longer = f"window={4 * grid.window:g}" + ("" if discrete else f" and step={grid.step:g}")
     return (
-        f"correlations have not decayed within the window {grid.window:g} ({grid.points} steps): "
-        "the dynamics is too slow for sampling at this length; allow a longer one with "
-        f"longest={4 * grid.points}, or make the gate less steep"
+        f"correlations have not decayed within the window {grid.window:g} ({grid.points} steps), "
+        "nor would a network forget within a burn-in as short as that how it started; set "
+        f"{longer} (time and memory grow with the window), or make the gate less steep"
     )
 
 

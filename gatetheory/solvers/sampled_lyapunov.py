@@ -5,14 +5,14 @@ the covariance of what perturbed units send. Stationary in units of e^{λt},
 
     E u̇ = (A − λE) u + Σ_a L_a δη̃_a,    Γ_a(τ) = ⟨δη̃_a δη̃_a'⟩ = s_a² ⟨(R_a u)(R_a u)'⟩ / μ,
 
-and λ_max is the λ at which μ = 1. The map of Γ is linear and positive, so that power iteration
-leads to the covariance that grows fastest; λ is corrected on the way. In a map the law reads
-u(t+1) = e^{−λ}(A u + L δη̃).
+and λ_max is the λ at which μ = 1 (:mod:`gatetheory.solvers.sampled_growth` finds it). In a map the
+law reads u(t+1) = e^{−λ}(A u + L δη̃).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from gatetheory.errors import ConvergenceError, ParameterError
 from gatetheory.solvers.records import Provenance, by_name
 from gatetheory.solvers.sampled_averages import jackknife
 from gatetheory.solvers.sampled_correlations import solve_sampled_correlations
-from gatetheory.solvers.sampled_growth import Growth, grow
+from gatetheory.solvers.sampled_growth import Growth, grow, rate_step_error, steepness
 from gatetheory.solvers.sampled_noise import covariance
 from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica, Sampler, spawn
@@ -33,6 +33,10 @@ Array = NDArray[np.float64]
 
 ACCURACY = 0.003
 """Accuracy of the correlations where they are not given."""
+PROBES = 256
+"""Paths that the error of the step is measured with."""
+_STEP = 0.005
+"""Relative error of the step that is not worth a remark."""
 
 
 def solve_sampled_lyapunov(
@@ -74,14 +78,45 @@ def solve_sampled_lyapunov(
     found: list[Growth] = []
     try:
         for k, (replica, spectra) in enumerate(zip(replicas, correlations.spectra, strict=True)):
-            guess = found[-1] if found else None
-            found.append(grow(replica, spectra, grid, guess, sampler))
+            one = grow(replica, spectra, grid, found[-1] if found else None)
+            if not found:  # σ was measured far from the solution
+                one = replace(one, steepness=steepness(replica, spectra, grid, one))
+            found.append(one)
+            if not one.settled:
+                return _unsettled(correlations, found)
             if report is not None:
                 report(k + 1, len(replicas))
-        last = grow(Pool(replicas), correlations.pooled, grid, found[-1], sampler)
-    except ConvergenceError:
-        found, last = [], None
-    return _record(sampler, correlations, grid, found, last)
+        last = grow(Pool(replicas), correlations.pooled, grid, found[-1])
+        if not last.settled:
+            return _unsettled(correlations, [*found, last])
+        probe = Replica(sampler, PROBES, 2 * grid.modes, spawn(correlations.seed, 1, 1)[0])
+        missed = rate_step_error(probe, correlations.pooled, grid, last)
+    except ConvergenceError as error:
+        return _unsettled(correlations, found, f" ({error})")
+    return _record(sampler, correlations, grid, found, last, missed)
+
+
+def _unsettled(
+    correlations: SampledCorrelations, found: list[Growth], cause: str = ""
+) -> SampledLyapunov:
+    window, step = correlations.window, correlations.step
+    return SampledLyapunov(
+        status="not_converged",
+        value=None,
+        error=None,
+        residual=found[-1].residual if found else None,
+        step_error=None,
+        by_replica=np.array([g.rate for g in found]),
+        mode_lags=np.empty(0),
+        mode={},
+        correlations=correlations,
+        closure="sampled",
+        advice=(
+            f"the growth of perturbations did not settle{cause}; ask for a longer window than "
+            f"{window:g}, a smaller step than {step:g}, or more paths than {correlations.paths}"
+        ),
+        provenance=correlations.provenance,
+    )
 
 
 def _without_value(correlations: SampledCorrelations) -> SampledLyapunov:
@@ -90,6 +125,7 @@ def _without_value(correlations: SampledCorrelations) -> SampledLyapunov:
         value=None,
         error=None,
         residual=None,
+        step_error=None,
         by_replica=np.empty(0),
         mode_lags=np.empty(0),
         mode={},
@@ -105,34 +141,31 @@ def _record(
     correlations: SampledCorrelations,
     grid: Grid,
     found: list[Growth],
-    last: Growth | None,
+    last: Growth,
+    step_error: float,
 ) -> SampledLyapunov:
-    if last is None or not all(g.settled for g in (*found, last)):
-        text = (
-            "the growth of perturbations did not settle; choose a longer window or more paths "
-            "in the correlations"
-        )
-        return SampledLyapunov(
-            "not_converged", None, None, None if last is None else last.residual,
-            np.array([g.rate for g in found]), np.empty(0), {}, correlations, "sampled", text,
-            correlations.provenance,
-        )  # fmt: skip
     rates = np.array([g.rate for g in found])
     value, error = jackknife(rates, np.asarray(last.rate))
     modes = [covariance(last.gains[k]) for k in sampler.reads]
     largest = max(float(m[0]) for m in modes)
     names = sampler.process.couplings
+    advice = [correlations.advice] if correlations.advice else []
+    if step_error > max(float(error), _STEP * abs(float(value))):
+        advice.append(
+            f"the step changes the rate by {step_error:.1g}; set a smaller one than {grid.step:g}"
+        )
     return SampledLyapunov(
         status="ok",
         value=float(value),
         error=float(error),
         residual=max(g.residual for g in (*found, last)),
+        step_error=step_error,
         by_replica=rates,
         mode_lags=grid.lags,
         mode={n: m / largest for n, m in zip(names, modes, strict=True)},
         correlations=correlations,
         closure="sampled",
-        advice=correlations.advice,
+        advice="; ".join(advice),
         provenance=Provenance(
             by_name(sampler.parameters), 15, correlations.provenance.assumptions,
             correlations.provenance.references,

@@ -83,3 +83,16 @@ def spectrum_of(covariances: Array) -> Array:
     points = 2 * (len(covariances) - 1)
     circle = np.concatenate([covariances, covariances[-2:0:-1]])
     return np.maximum(scipy.fft.rfft(circle).real / points, 0.0)
+
+
+def refine(spectra: Array) -> Array:
+    """Spectra on half the step: no power at the new frequencies."""
+    modes = spectra.shape[1] - 1
+    finer = np.pad(spectra, ((0, 0), (0, modes)))
+    finer[:, modes] /= 2  # the highest frequency of the coarse grid stands for two of the fine one
+    return finer
+
+
+def coarsen(spectra: Array) -> Array:
+    """Spectra on twice the step: the upper half of the frequencies is dropped."""
+    return np.ascontiguousarray(spectra[:, : (spectra.shape[1] - 1) // 2 + 1])

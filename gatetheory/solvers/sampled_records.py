@@ -119,7 +119,9 @@ class SampledLyapunov:
         status: ``"ok"``, ``"no_chaotic_state"`` or ``"not_converged"``.
         value: λ_max per unit of the model's time (per step); None unless the status is ok.
         error: Standard error over replicas, that of the stationary state included.
-        residual: Largest |ln μ| that was left, μ the gain of the covariance of δη.
+        residual: Largest relative change of the covariance of δη under its map that was left; as an
+            error of the logarithm of its gain.
+        step_error: Change of λ when the step is halved at given local fields; 0 in a map.
         by_replica: λ of every replica, shape (replicas,).
         mode_lags: Lags, shape (n,).
         mode: Covariance of e^{−λt} δη by coupling, largest 1, shape (n,) each.
@@ -133,6 +135,7 @@ class SampledLyapunov:
     value: float | None
     error: float | None
     residual: float | None
+    step_error: float | None
     by_replica: Array
     mode_lags: Array = field(repr=False)
     mode: Mapping[str, Array] = field(repr=False)

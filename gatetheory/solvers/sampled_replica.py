@@ -132,6 +132,8 @@ class Replica:
         self._tangent: Array | None = None
         self.seam = np.inf
         """Change of the state over the last period, relative to its spread over paths."""
+        self.tangent_seam = np.inf
+        """The same of the perturbation."""
 
     def drives(self, spectra: Array, grid: Grid) -> Drives:
         """Paths of everything that drives the unit.
@@ -166,9 +168,7 @@ class Replica:
             start = np.zeros((len(unit.dynamic), self.paths))
             self.state = integrate(unit, drives, start, grid.points, grid.step).end
         found = integrate(unit, drives, self.state, grid.points, grid.step)
-        spread = np.sqrt(np.mean(found.end**2, axis=1)) + 1e-300
-        moved = np.sqrt(np.mean((found.end - self.state) ** 2, axis=1))
-        self.seam = float(np.max(moved / spread, initial=0.0))
+        self.seam = _change(self.state, found.end)
         self.state = found.end
         return found
 
@@ -202,6 +202,8 @@ class Replica:
             empty = np.vstack([self.state, np.zeros_like(self.state)])
             self._tangent = integrate(unit, drives, empty, grid.points, grid.step, growth).end
         found = integrate(unit, drives, self._tangent, grid.points, grid.step, growth)
+        fields = len(self.state)
+        self.tangent_seam = _change(self._tangent[fields:], found.end[fields:])
         self._tangent = found.end
         return np.array([
             scale * power(found.outputs[a])
@@ -212,6 +214,10 @@ class Replica:
         """Multiply the perturbation by a factor."""
         if self._tangent is not None:
             self._tangent[len(self._tangent) // 2 :] *= factor
+
+    def forget_tangent(self) -> None:
+        """Start from no perturbation the next time."""
+        self._tangent = None
 
     def tangent_drives(self, drives: Drives, spectra: Array, grid: Grid) -> Drives:
         """The same drives with perturbations of the local fields, of given spectra."""
@@ -238,6 +244,11 @@ class Pool:
         """The largest over replicas."""
         return max(r.seam for r in self.replicas)
 
+    @property
+    def tangent_seam(self) -> float:
+        """The largest over replicas."""
+        return max(r.tangent_seam for r in self.replicas)
+
     def map(self, spectra: Array, grid: Grid) -> Array:
         """As :meth:`Replica.map`."""
         return np.asarray(np.mean([r.map(spectra, grid) for r in self.replicas], axis=0))
@@ -251,6 +262,18 @@ class Pool:
         """As :meth:`Replica.rescale_tangent`."""
         for r in self.replicas:
             r.rescale_tangent(factor)
+
+    def forget_tangent(self) -> None:
+        """As :meth:`Replica.forget_tangent`."""
+        for r in self.replicas:
+            r.forget_tangent()
+
+
+def _change(before: Array, after: Array) -> float:
+    """Largest change of a field, relative to its spread over paths; shapes (fields, M)."""
+    spread = np.sqrt(np.mean(after**2, axis=1)) + 1e-300
+    moved = np.sqrt(np.mean((after - before) ** 2, axis=1))
+    return float(np.max(moved / spread, initial=0.0))
 
 
 def spawn(seed: int, what: int, count: int) -> Sequence[np.random.SeedSequence]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatetheory.solvers.sampled_mixing import Mixing, residual
-from gatetheory.solvers.sampled_noise import covariance, power, spectrum_of
+from gatetheory.solvers.sampled_noise import covariance, power, refine, spectrum_of
 from gatetheory.solvers.sampled_replica import Grid, Pool, Replica
 
 Array = NDArray[np.float64]
@@ -132,19 +132,6 @@ def lengthen(spectra: Array, factor: int = 2) -> Array:
         extra = (factor - 1) * (len(c) - 1)
         rows.append(spectrum_of(np.concatenate([c, np.full(extra, plateau(c))])))
     return np.array(rows)
-
-
-def refine(spectra: Array) -> Array:
-    """Spectra on half the step: no power at the new frequencies."""
-    modes = spectra.shape[1] - 1
-    finer = np.pad(spectra, ((0, 0), (0, modes)))
-    finer[:, modes] /= 2  # the highest frequency of the coarse grid stands for two of the fine one
-    return finer
-
-
-def coarsen(spectra: Array) -> Array:
-    """Spectra on twice the step: the upper half of the frequencies is dropped."""
-    return np.ascontiguousarray(spectra[:, : (spectra.shape[1] - 1) // 2 + 1])
 
 
 def step_error(replica: Replica, spectra: Array, grid: Grid) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -109,6 +110,28 @@ def test_classical_size_by_conservation_of_energy(gain: float) -> None:
     expected = by_energy(lambda h: log_cosh(gain * h) / gain, 0.0, 0.05, 2.0)
     assert branch["C_h"] == pytest.approx(expected, rel=2e-12)
     assert branch.error < 1e-11
+
+
+@pytest.mark.slow
+def test_size_next_to_the_onset() -> None:
+    """Energy again, in 60 digits: V(C(0)) − V(0) is there a difference of relative size ε²."""
+    with mpmath.workdps(60):
+        gain = mpmath.mpf("1.001")
+        nodes = [mpmath.mpf(k) / 8 for k in range(1, 145)]
+        weights = [mpmath.exp(-v * v / 2) for v in nodes]
+        total = 1 + 2 * mpmath.fsum(weights)  # the primitive vanishes at 0
+
+        def excess(c: Any) -> Any:
+            values = [mpmath.log(mpmath.cosh(gain * mpmath.sqrt(c) * v)) / gain for v in nodes]
+            mean = 2 * mpmath.fdot(weights, values) / total
+            square = 2 * mpmath.fdot(weights, [v * v for v in values]) / total
+            return c * c / 2 - (square - mean * mean)
+
+        start = mpmath.mpf("0.001")
+        expected = mpmath.findroot(excess, (start, start * 1.001), tol=1e-80, maxsteps=40)
+    (branch,) = solved(zoo.classical(), g="1.001")
+    assert branch["C_h"] == pytest.approx(float(expected), rel=1e-11)
+    assert branch.error < 1e-9  # an estimate, and a cautious one
 
 
 def test_energy_along_the_lag() -> None:

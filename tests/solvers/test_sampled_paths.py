@@ -22,11 +22,12 @@ from gatetheory.solvers.sampled_noise import (
     GaussianPaths,
     covariance,
     power,
+    refine,
     spectrum_of,
     stratified,
 )
 from gatetheory.solvers.sampled_paths import Drives, integrate, phi
-from gatetheory.solvers.sampled_settling import decay_lag, lengthen, refine, undecayed
+from gatetheory.solvers.sampled_settling import decay_lag, lengthen, undecayed
 from gatetheory.solvers.sampled_unit import Unit, make_tangent_unit, make_unit
 from gatetheory.theory.process import derive_process
 from gatetheory.theory.single_site import SingleSite
