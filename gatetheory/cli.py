@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--and", metavar="NAME", dest="also",
                       help="second parameter of a tricritical point")  # fmt: skip
     verb.add_argument("--between", nargs=2, metavar=("LO", "HI"),
-                      help="range, by default the parameter's domain cut to [0.001, 50]")  # fmt: skip
+                      help="range, by default the domain cut to [0.001, 50]")  # fmt: skip
     _add_settings(verb)
     verb.add_argument("--digits", type=int, default=15, metavar="D", help="by default 15")
     verb.add_argument("--certify", action="store_true",

@@ -14,6 +14,7 @@ _MODULE_OF = {
     "plot_correlations": "gatetheory.presentation.time_figures",
     "plot_fixed_points": "gatetheory.presentation.figures",
     "plot_lyapunov": "gatetheory.presentation.time_figures",
+    "plot_phase_diagram": "gatetheory.presentation.phase_figures",
     "plot_spectrum": "gatetheory.presentation.figures",
     "plot_validation": "gatetheory.presentation.figures",
 }

@@ -17,12 +17,12 @@ from gatetheory.presentation import json_records as records
 from gatetheory.presentation.latex import latex_body
 from gatetheory.presentation.mathml import mathml
 from gatetheory.presentation.page import write_report
+from gatetheory.presentation.phase_diagram_verb import phase_diagram_verb
 from gatetheory.presentation.progress import progress_bar
 from gatetheory.presentation.settings import count_of, model_of, result_of, values_of
 from gatetheory.presentation.solving import solve_verb, stopped
-from gatetheory.presentation.phase_diagram_verb import phase_diagram_verb
-from gatetheory.presentation.transition_verbs import transition_verb
 from gatetheory.presentation.text import equations_text, models_text, parameters_text
+from gatetheory.presentation.transition_verbs import transition_verb
 from gatetheory.theory.derive import RESULTS
 from gatetheory.validation import validate
 

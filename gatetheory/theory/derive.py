@@ -20,11 +20,12 @@ from gatetheory.theory.moments import derive_moments
 from gatetheory.theory.single_site import SingleSite
 from gatetheory.theory.spectrum import derive_spectrum
 from gatetheory.theory.stationary import derive_growth, derive_stationary_state
+from gatetheory.theory.transition_equations import TransitionEquations, derive_transitions
 from gatetheory.theory.two_time import derive_two_time_problem
 from gatetheory.theory.weakly_nonlinear import weakly_nonlinear
 
 RESULTS = ("single_site", "fixed_points", "spectrum", "moments", "correlations", "lyapunov",
-           "two_time")  # fmt: skip
+           "two_time", "transitions")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class Theory:
     def two_time(self) -> TwoTimeProblem:
         """Covariances at two times, from given initial values on."""
         return derive_two_time_problem(self.single_site)
+
+    @cached_property
+    def transitions(self) -> TransitionEquations:
+        """Conditions under which fixed points appear and lose stability."""
+        return derive_transitions(self.fixed_points, self.spectrum)
 
     def onset(
         self, along: str, at: Mapping[str, Any] | None = None, closure: str = "constant"

@@ -55,8 +55,8 @@ def zero_state_conditions(
         rest = instantiate(value, fixed_points.definitions).subs(nothing)
         if not vanishes_at(rest, at):
             raise DerivationError(
-                f"zero is not a fixed point: {unknown} would be {sympy.simplify(rest)}; set biases and inputs to "
-                "zero, or ask for the transition 'stability'"
+                f"zero is not a fixed point: {unknown} would be {sympy.simplify(rest)}; set biases "
+                "and inputs to zero, or ask for the transition 'stability'"
             )
     growth, crossing = _border(spectrum, nothing)
     critical = 1 - boundary_condition(growth)

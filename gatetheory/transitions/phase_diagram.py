@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,7 @@ def _phases(
         passed = {kind: [p for c in some for p in _at(c, value)] for kind, some in curves.items()}
         inside = [p for some in passed.values() for p in some if task.low < p < task.high]
         edges = [task.low, *sorted(inside), task.high]
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             phase = _phase(moved, (low + high) / 2, passed)
             phases[(grid[1] >= low) & (grid[1] <= high), column] = phase
     return phases

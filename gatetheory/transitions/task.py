@@ -40,14 +40,17 @@ class Task:
 
     @property
     def window(self) -> tuple[float, float]:
+        """Range of the parameter."""
         return self.low, self.high
 
     @property
     def fixed_points(self) -> SelfConsistency:
+        """The derived fixed points."""
         return self.theory.fixed_points
 
     @property
     def core(self) -> CoreProblem:
+        """Their compiled equations."""
         return fixed_point_programs(self.fixed_points, DOUBLE)
 
     def moved(self, value: float) -> dict[Symbol, Expr]:
@@ -76,6 +79,11 @@ def make_task(
     *,
     certify: bool,
 ) -> Task:
+    """A question about one parameter, checked.
+
+    Raises:
+        ParameterError: For names, values and ranges that make no sense.
+    """
     model = theory.model
     if along is None:
         raise ParameterError(f"say along which parameter: {', '.join(model.symbols)}")
@@ -89,6 +97,11 @@ def make_task(
 
 
 def parameter_of(model: Model, name: str) -> Symbol:
+    """A parameter by name.
+
+    Raises:
+        ParameterError: If there is none; the nearest are named.
+    """
     if name not in model.symbols:
         near = get_close_matches(name, model.symbols, n=2, cutoff=0.4) or list(model.symbols)
         raise ParameterError(
@@ -125,6 +138,7 @@ def record_of(
     task: Task, kind: str, points: tuple[TransitionPoint, ...], searched: str,
     equations: EquationSet,
 ) -> Transition:  # fmt: skip
+    """The answer: by default the first transition is the one to quote."""
     others = {p: v for p, v in task.parameters.items() if p != task.along}
     return Transition(
         status="ok" if points else "no_solution",

@@ -20,8 +20,8 @@ from gatetheory.solvers.records import Provenance, by_name
 from gatetheory.solvers.transition_records import Transition, TransitionPoint
 from gatetheory.solvers.two_conditions import common_zeros
 from gatetheory.theory.derive import Theory
-from gatetheory.theory.tricritical import tricritical_dynamic, tricritical_static
 from gatetheory.theory.static_transitions import zero_state_conditions
+from gatetheory.theory.tricritical import tricritical_dynamic, tricritical_static
 from gatetheory.transitions.fixed_points import fixed_for_zero, program_of
 from gatetheory.transitions.task import parameter_of, window_of
 
@@ -37,6 +37,12 @@ def find_tricritical(
     at: Values | None,
     digits: int,
 ) -> Transition:
+    """A tricritical point: its closed form where there is one, and numbers.
+
+    Raises:
+        ParameterError: For parameters that the model does not have.
+        DerivationError: If zero is no fixed point at these values.
+    """
     model = theory.model
     first = parameter_of(model, along or _usual(model, "alpha_r", ()))
     second = parameter_of(model, also or _usual(model, "g_h", (first.name,)))
@@ -122,7 +128,7 @@ def _closed_point(
         value = sympy.N(expression.subs(others), digits + GUARD, maxn=20 * digits + 400)
         if not (value.is_Float and value.is_finite):
             return None  # complex: there is no such point at these values
-        if parameter.is_nonnegative and value < 0 or parameter.is_positive and value == 0:
+        if (parameter.is_nonnegative and value < 0) or (parameter.is_positive and value == 0):
             return None
         numbers[parameter.name] = mpmath.mp.make_mpf(value._mpf_)
     names = (p.name for p in pair)

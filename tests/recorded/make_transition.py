@@ -3,8 +3,8 @@
 Run: ``python tests/recorded/make_transition.py`` (about half an hour on one core). At α_r = 10,
 τ_r = 1 the chaotic state is predicted to appear in a fold at g_h = 1.8576404, below the instability
 of the zero state at 2. Every network starts far from rest. Recorded in ``transition.json``, per
-gain and network: ⟨h²⟩ over the last stretch, of all trajectories, how many of them came to rest, and
-the largest Lyapunov exponent of the others.
+gain and network: ⟨h²⟩ over the last stretch, of all trajectories, how many of them came to rest,
+and the largest Lyapunov exponent.
 """
 
 from __future__ import annotations
