@@ -23,7 +23,7 @@ from gatetheory.solvers.precise_grid import magnitude
 Array = NDArray[np.float64]
 
 
-_POOR = -2.0  # a step that gains less (in powers of ten) asks for a fresh matrix
+_POOR = -4.0  # a step that gains less (in powers of ten) asks for a fresh matrix
 _MOST = 40
 
 

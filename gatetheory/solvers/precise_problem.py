@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,7 +149,7 @@ class PreciseProblem:
             other.values = [exact_to_ball(parameters[p]) for p in self.system.parameters]
         return other
 
-    def precision(self):  # type: ignore[no-untyped-def]
+    def precision(self) -> AbstractContextManager[None]:
         """The working precision of everything here."""
         return working_precision(self.bits)
 

@@ -26,12 +26,12 @@ _LONGEST = 60.0  # elements stay this short, in memories of a unit, so that the 
 _WIDEST = 3  # an element is cut into at most 2^3 at once
 
 
-def first_grid(start: LagPoint, digits: int, degree: int, slowest: float) -> PreciseGrid:
+def first_grid(start: LagPoint, digits: float, degree: int, slowest: float) -> PreciseGrid:
     """A grid for so many digits from a solution in doubles.
 
     Args:
         start: The solution.
-        digits: Digits.
+        digits: Digits to which decays are followed.
         degree: Nodes per element.
         slowest: Memory of a unit; elements stay shorter than a multiple of it.
 
@@ -48,7 +48,7 @@ def first_grid(start: LagPoint, digits: int, degree: int, slowest: float) -> Pre
         raise ConvergenceError("the solution to start from does not decay within its range")
     edges = [_short(e) for e in grid.edges]
     return PreciseGrid(
-        _bounded(_extended(edges, edges[-1] * (digits + 2) / fallen), slowest), degree
+        _bounded(_extended(edges, edges[-1] * (digits + 1) / fallen), slowest), degree
     )
 
 
@@ -111,6 +111,19 @@ def improved(
             "for fewer digits, or keep away from an onset, where correlation times grow"
         )
     return better
+
+
+def richer(
+    grid: PreciseGrid, decays: Sequence[Sequence[arb]], digits: float, degree: int
+) -> PreciseGrid:
+    """More nodes in the same elements, and as many more elements as further decay takes."""
+    fallen = np.inf
+    for values in decays:
+        spectrum = grid.spectrum(values)
+        if spectrum.max() > -1e8:
+            fallen = min(fallen, float(spectrum.max() - spectrum[-1].max()))
+    end = grid.edges[-1] * (digits + 1) / max(min(fallen, digits + 1), 1.0)
+    return PreciseGrid(tuple(_extended(grid.edges, end)), degree)
 
 
 def _halvings(spectrum: Array, target: float) -> int:

@@ -9,6 +9,7 @@ approximate, since only the zero of dp/da matters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,10 @@ class AmplitudeCurve:
             program, {**parameters, along: exact(value)}, grid, digits
         )
         self._by_parameter: tuple[list[arb], arb] | None = None
+
+    def precision(self) -> AbstractContextManager[None]:
+        """The working precision."""
+        return self._base.precision()
 
     def problem(self, value: arb) -> PreciseProblem:
         """The problem at a value of the parameter."""
