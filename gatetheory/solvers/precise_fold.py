@@ -2,8 +2,9 @@
 
 The amplitude a = C(0) − C(∞) of the main covariance is given and the parameter p unknown; a is
 moved by the secant method until dp/da = 0. As p is stationary there, its error is
-(dp/da)² / (2 d²p/da²), and a needs only half of the digits. The fold is first found to a few digits
-on a coarse grid, then to all of them, then once more on another grid at a higher precision.
+(dp/da)² / (2 d²p/da²): it has twice the digits of a, which is found to as many digits as are wanted
+as well. The fold is first found to a few digits on a coarse grid, then to all of them, then once
+more on another grid at a higher precision.
 """
 
 from __future__ import annotations
@@ -162,9 +163,10 @@ class _Search:
             curvature = guess.curvature
             for _ in range(_AMPLITUDES):
                 if curvature is not None and not curvature.is_zero():
-                    left = 2 * magnitude(point.slope) - magnitude(2 * curvature)
-                    self.tell(f"{self.along} to about {magnitude(point.parameter) - left:.0f} digits")
-                    if left < magnitude(point.parameter) - digits - MARGIN:
+                    # What the amplitude is off by; the parameter is off by its square.
+                    left = magnitude(point.slope) - magnitude(curvature * point.amplitude)
+                    self.tell(f"amplitude to about {max(-left, 0):.0f} digits")
+                    if left < -digits:
                         return _Fold(point, curvature)
                 step = _step(point, curvature)
                 amplitude = (point.amplitude + step).mid()

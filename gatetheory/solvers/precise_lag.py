@@ -81,7 +81,7 @@ def solve_precisely(
     error = difference(first, second, problem)
     return PreciseState(
         {k: midpoint(v) for k, v in second.equal.items()},
-        {k: midpoint(v) for k, v in second.plateau.items()},
+        {k: midpoint(v if magnitude(v) > -digits - MARGIN else arb(0)) for k, v in second.plateau.items()},
         agreed(error, digits), 10.0**error, 10.0**solved.residual, grid.size, advice(error, digits),
     )  # fmt: skip
 
