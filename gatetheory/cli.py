@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--state", nargs="+", action="extend", metavar="NAME=VALUE",
                       help="variances of a synthetic state, instead of a fixed point")  # fmt: skip
     verb.add_argument("--closure", choices=CLOSURES,
-                      help="of correlations and lyapunov; by default constant where it is exact, "
+                      help="of results in time; by default constant where it is exact, "
                       "else sampled")  # fmt: skip
     verb.add_argument("--seed", type=int, metavar="S", help="of the closure sampled, by default 0")
     verb.add_argument("--accuracy", type=float, metavar="A",
@@ -110,6 +110,35 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--duration", type=float, metavar="T", help="of two_time, by default 20")
     verb.add_argument("--step", type=float, metavar="H", help="between times of two_time, "
                       "by default 1/4 (1 in a map)")  # fmt: skip
+    _add_output(verb)
+
+    verb = verbs.add_parser("transition", help="find where a network changes its behaviour")
+    _add_model(verb)
+    verb.add_argument("kind", metavar="KIND",
+                      help="zero-state, fold, stability, chaos, tricritical-static, "
+                      "tricritical-dynamic or marginal")  # fmt: skip
+    verb.add_argument("--along", metavar="NAME", help="the parameter that is sought")
+    verb.add_argument("--and", metavar="NAME", dest="also",
+                      help="second parameter of a tricritical point")  # fmt: skip
+    verb.add_argument("--between", nargs=2, metavar=("LO", "HI"),
+                      help="range, by default the parameter's domain cut to [0.001, 50]")  # fmt: skip
+    _add_settings(verb)
+    verb.add_argument("--digits", type=int, default=15, metavar="D", help="by default 15")
+    verb.add_argument("--certify", action="store_true",
+                      help="enclose it by ball arithmetic, with a proof")  # fmt: skip
+    verb.add_argument("--closure", choices=CLOSURES[:2],
+                      help="of chaos, where a gate that multiplies a drift fluctuates")  # fmt: skip
+    _add_output(verb)
+
+    verb = verbs.add_parser("phase-diagram", help="draw transitions in the plane of two parameters")
+    _add_model(verb)
+    for axis in ("x", "y"):
+        verb.add_argument(f"--{axis}", nargs=4, required=True, metavar=("NAME", "LO", "HI", "N"),
+                          help=f"parameter of the {axis} axis, its range, and the number of "
+                          "values")  # fmt: skip
+    _add_settings(verb)
+    verb.add_argument("--closure", choices=CLOSURES[:2], help="of chaos")
+    verb.add_argument("--out", default="out", metavar="DIR", help="folder, by default out")
     _add_output(verb)
 
     verb = verbs.add_parser("simulate", help="simulate finite networks")
@@ -148,6 +177,11 @@ def _add_sizes(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--units", type=int, nargs="+", metavar="N",
                       help="sizes; means over several are extrapolated in 1/N")  # fmt: skip
     verb.add_argument("--seeds", type=int, metavar="K", help="networks of each size")
+    verb.add_argument("--static", action="store_true",
+                      help="leave out the chaotic state, which takes the longest")  # fmt: skip
+    verb.add_argument("--accuracy", type=float, metavar="A",
+                      help="relative standard error of correlations where they must be sampled, "
+                      "by default 0.02")  # fmt: skip
 
 
 def _add_output(verb: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,7 @@ class Comparison:
         stderr: Its standard error.
         note: Sizes, number of networks, and anything to keep in mind.
         tolerance: Where a share is bounded instead of estimated: the largest difference allowed.
+        theory_error: Standard error of the prediction, where it was sampled.
     """
 
     quantity: str
@@ -33,13 +35,14 @@ class Comparison:
     stderr: float | None
     note: str = ""
     tolerance: float | None = None
+    theory_error: float = 0.0
 
     @property
     def z(self) -> float | None:
-        """(simulation − theory) / standard error."""
+        """(simulation − theory) / standard error, that of a sampled theory included."""
         if self.theory is None or self.simulation is None or not self.stderr:
             return None
-        return (self.simulation - self.theory) / self.stderr
+        return (self.simulation - self.theory) / math.hypot(self.stderr, self.theory_error)
 
     @property
     def verdict(self) -> Verdict:
@@ -54,13 +57,23 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Validation:
-    """Every comparison made for a model at given parameters."""
+    """Every comparison made for a model at given parameters.
+
+    Args:
+        model: Its name.
+        parameters: Exact values, by name.
+        units: Sizes N of the networks whose Jacobians were taken.
+        seeds: Networks of each size.
+        rows: The comparisons.
+        remarks: What was not compared, and why.
+    """
 
     model: str
     parameters: Mapping[str, Expr] = field(hash=False)
     units: tuple[int, ...]
     seeds: int
     rows: tuple[Comparison, ...]
+    remarks: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Comparison]:
         return iter(self.rows)
@@ -85,7 +98,7 @@ class Validation:
             if r.note:
                 notes.setdefault(r.note, []).append(r.quantity)
         tail = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items()]
-        return "\n".join([*(line.rstrip() for line in lines), "", *tail])
+        return "\n".join([*(line.rstrip() for line in lines), "", *tail, *self.remarks])
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
@@ -93,6 +106,8 @@ def _cells(row: Comparison) -> tuple[str, ...]:
         "–" if v is None else format(v, f)
         for v, f in ((row.theory, ".6g"), (row.simulation, ".6g"), (row.stderr, ".2g"))
     ]
+    if row.theory_error:
+        numbers[0] += f" ± {row.theory_error:.2g}"
     return (
         row.quantity,
         row.meaning,

@@ -21,6 +21,10 @@ class DerivationError(GatetheoryError, ValueError):
     """The requested equation does not exist, or not in closed form, for this model."""
 
 
+class NoTransitionError(DerivationError):
+    """The transition asked for does not exist at these parameters; an answer, not a failure."""
+
+
 class ConvergenceError(GatetheoryError, RuntimeError):
     """A solver stopped before its error estimate met the tolerance."""
 

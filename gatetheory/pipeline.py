@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache, singledispatch
 from typing import Any
@@ -31,7 +31,7 @@ from gatetheory.equations.shapes import (
     StateLaw,
 )
 from gatetheory.equations.stationary import ReplicaGrowth, StationaryState, is_exact
-from gatetheory.equations.two_time_system import TwoTimeSystem
+from gatetheory.equations.two_time_system import TwoTimeProblem
 from gatetheory.errors import AssumptionWarning, DerivationError, ParameterError
 from gatetheory.model import exact
 from gatetheory.simulation import simulate
@@ -45,7 +45,8 @@ from gatetheory.solvers.moments import MomentProgram, solve_moments
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
 from gatetheory.solvers.sampled_correlations import solve_sampled_correlations
 from gatetheory.solvers.sampled_lyapunov import solve_sampled_lyapunov
-from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov
+from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov, SampledTwoTime
+from gatetheory.solvers.sampled_two_time import solve_sampled_two_time
 from gatetheory.solvers.spectrum import SpectralProblem, solve_spectrum, with_boundary
 from gatetheory.solvers.transfer import State, TransferMatrix
 from gatetheory.solvers.two_time import solve_two_time
@@ -56,6 +57,7 @@ __all__ = ["boundary", "derive", "eq", "simulate", "solve", "spectral_problem"]
 
 DOUBLE = 15
 MOST_DIGITS = 10_000
+_OF_SAMPLING = ("paths", "replicas", "seed")
 GUARD = 10  # digits of the state beyond those asked of the spectrum
 
 Values = Mapping[str, Any]
@@ -157,12 +159,14 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
             ``"sampled"``; by default ``constant`` where it is exact, else ``sampled``), with
             ``"sampled"`` also ``seed``, ``accuracy`` and what
             :func:`~gatetheory.solvers.sampled_correlations.solve_sampled_correlations` takes. For
-            two times ``times``, (duration, step), and ``initial_std``.
+            two times ``times``, (duration, step), ``initial_std`` and ``closure`` (``"constant"``,
+            ``"sampled"``, the default as above), with ``"sampled"`` also ``seed``, ``paths`` and
+            ``replicas``.
 
     Returns:
-        :class:`~gatetheory.solvers.records.FixedPoints`,
-        :class:`~gatetheory.solvers.records.Spectrum` or
-        :class:`~gatetheory.solvers.records.Moments`.
+        A record of the result, such as :class:`~gatetheory.solvers.records.FixedPoints` or
+        :class:`~gatetheory.solvers.correlation_records.Correlations`; what was sampled has a record
+        of its own, with standard errors.
 
     Raises:
         ParameterError: For names and values that make no sense.
@@ -252,7 +256,7 @@ def _(
     _refuse_sampling_options(sampling, name)
     system = problem.lag_system(name)
     exact = is_exact(system, parameters)
-    _warn_of_closure(name, exact)
+    warn_of_closure(name, exact)
     return solve_correlations(lag_program(system), parameters, reason, exact)
 
 
@@ -275,7 +279,7 @@ def _(
     _refuse_sampling_options(sampling, name)
     system = state.lag_system(name)
     exact = is_exact(system, parameters)
-    _warn_of_closure(name, exact)
+    warn_of_closure(name, exact)
     program = lag_program(system)
     correlations = solve_correlations(program, parameters, reason, exact)
     return solve_lyapunov(
@@ -285,15 +289,25 @@ def _(
 
 @solve.register
 def _(
-    problem: TwoTimeSystem,
+    problem: TwoTimeProblem,
     at: Values | None = None,
     *,
-    times: Any = (20, 0.25),
+    times: Any = None,
+    closure: str | None = None,
     digits: int = DOUBLE,
     **options: Any,
-) -> TwoTime:
+) -> TwoTime | SampledTwoTime:
     _require_doubles(digits, "two-time covariances")
-    return solve_two_time(problem, problem.bind(at), times, **options)
+    parameters = problem.bind(at)
+    name, reason = problem.closure(parameters, closure)
+    if times is None:
+        times = (20, 1) if problem.process.discrete else (20, 0.25)
+    if name == "sampled" or problem.system is None:
+        sampled = solve_sampled_two_time(problem.process, parameters, times, **options)
+        return replace(sampled, reason=reason)
+    _refuse_sampling_options({n: options[n] for n in options if n in _OF_SAMPLING}, name)
+    found = solve_two_time(problem.system, parameters, times, **options)
+    return replace(found, closure=name, reason=reason)
 
 
 def quiet_abscissa(fixed_points: SelfConsistency | None, at: Values | None) -> float | None:
@@ -321,7 +335,8 @@ def _refuse_sampling_options(options: Values, closure: str) -> None:
         )
 
 
-def _warn_of_closure(name: str, exact: bool) -> None:
+def warn_of_closure(name: str, exact: bool) -> None:
+    """Warn where a closure leaves something out."""
     if not exact:
         warnings.warn(
             f"the closure {name!r} is an approximation where a gate fluctuates; "

@@ -88,3 +88,11 @@ PRICE = Reference(
     year=1958,
     doi="10.1109/TIT.1958.1057444",
 )
+POSCHL_TELLER = Reference(
+    key="poschl1933",
+    authors="G. Pöschl and E. Teller",
+    title="Bemerkungen zur Quantenmechanik des anharmonischen Oszillators",
+    journal="Z. Phys. 83, 143",
+    year=1933,
+    doi="10.1007/BF01331132",
+)

@@ -18,6 +18,11 @@ from sympy import Expr, ImmutableDenseMatrix, Lambda, Symbol
 
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import Bind
+from gatetheory.equations.single_site_process import SingleSiteProcess
+from gatetheory.errors import DerivationError, ParameterError
+from gatetheory.functions import instantiate
+
+CLOSURES = ("constant", "sampled")
 
 
 @dataclass(frozen=True)
@@ -99,3 +104,61 @@ class TwoTimeSystem:
 
     def _repr_latex_(self) -> str:
         return self.equations._repr_latex_()
+
+    def is_exact(self, parameters: Mapping[Symbol, Expr]) -> bool:
+        """Whether the closure leaves nothing out at parameters."""
+        values = dict(parameters)
+        left = (instantiate(f, self.definitions).xreplace(values) for f in self.fluctuations)
+        return all(f.simplify() == 0 for f in left)
+
+
+@dataclass(frozen=True)
+class TwoTimeProblem:
+    """Covariances at two times of a model, under every closure it has.
+
+    Args:
+        equations: The equations as people read them.
+        system: The closed system, for the closure ``constant``; None where there is none.
+        refusal: Why not.
+        process: The single-site process, for the closure ``sampled``.
+        bind: Turns names and values into exact values of all parameters, defaults filled in.
+    """
+
+    equations: EquationSet
+    system: TwoTimeSystem | None
+    refusal: str
+    process: SingleSiteProcess
+    bind: Bind = field(hash=False, compare=False)
+
+    def __getitem__(self, tag: str) -> Equation:
+        return self.equations[tag]
+
+    def _repr_latex_(self) -> str:
+        return self.equations._repr_latex_()
+
+    def closure(self, parameters: Mapping[Symbol, Expr], chosen: str | None) -> tuple[str, str]:
+        """The closure to use at parameters, and why.
+
+        Args:
+            parameters: Exact values.
+            chosen: What the user asked for, or None.
+
+        Raises:
+            ParameterError: If there is no closure of this name.
+            DerivationError: If the model has no such closure.
+        """
+        if chosen is not None and chosen not in CLOSURES:
+            raise ParameterError(
+                f"no closure {chosen!r} of two times; there is {' and '.join(CLOSURES)}"
+            )
+        if chosen == "sampled":
+            return "sampled", "asked for; exact up to the sampling error"
+        if self.system is None:
+            if chosen is not None:
+                raise DerivationError(self.refusal)
+            return "sampled", self.refusal
+        if self.system.is_exact(parameters):
+            return "constant", "exact: no gate fluctuates at these parameters"
+        if chosen is not None:
+            return chosen, "asked for; an approximation, since a gate fluctuates"
+        return "sampled", "a gate that multiplies a drift fluctuates at these parameters"

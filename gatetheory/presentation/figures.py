@@ -26,6 +26,7 @@ from gatetheory.presentation.drawing import (
     axes_of,
     whole,
 )
+from gatetheory.presentation.time_figures import letter
 from gatetheory.solvers.records import FixedPoints, Spectrum
 
 Array = NDArray[np.float64]
@@ -211,9 +212,13 @@ def plot_validation(validation: Validation, ax: Axes | None = None) -> Figure:
 
 
 def _name(quantity: str) -> str:
-    """``Delta_h`` as mathematics, other names as they are."""
+    """``Delta_h``, ``C_phi`` and ``lambda_max`` as mathematics, other names as they are."""
     base, _, low = quantity.partition("_")
-    return rf"$\Delta_{{{low}}}$" if base == "Delta" and low.isalnum() else quantity
+    if quantity == "lambda_max":
+        return r"$\lambda_{\max}$"
+    if base not in ("Delta", "C") or not low:
+        return quantity
+    return rf"${'Δ' if base == 'Delta' else base}_{{{letter(low)}}}$"
 
 
 def _legend_below(ax: Axes) -> None:

@@ -24,6 +24,9 @@ from gatetheory.simulation import (
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
 from gatetheory.theory.derive import Theory
 from gatetheory.validation import draw_state, validate
+from gatetheory.validation.chaotic_state import ACCURACY, ChaoticState, chaotic_state, run_sizes
+from gatetheory.validation.run import SEEDS, check_seeds, check_sizes
+from gatetheory.validation.work import Work
 
 UNITS, SEED = 500, 7  # of the network whose eigenvalues are shown
 
@@ -71,6 +74,7 @@ class Findings:
     spectra: tuple[Spectrum | Missing, ...]
     moments: Moments | Missing
     sample: Sample | Missing
+    chaos: ChaoticState | Missing
     validation: Validation | Missing
 
 
@@ -80,8 +84,20 @@ def gather(
     units: tuple[int, ...] | int | None,
     seeds: int | None,
     progress: Progress | None,
+    *,
+    dynamics: bool = True,
+    accuracy: float = ACCURACY,
 ) -> Findings:
     """Derive, solve, simulate and compare.
+
+    Args:
+        model: The model.
+        at: Parameters by name.
+        units: Sizes of networks; see :func:`gatetheory.validate`.
+        seeds: Networks of each size.
+        progress: Called with (per cent done, 100).
+        dynamics: Whether to study the chaotic state too.
+        accuracy: Relative standard error of its correlations where they must be sampled.
 
     Raises:
         ParameterError: For parameters, sizes or numbers of networks that make no sense.
@@ -99,12 +115,21 @@ def gather(
         lambda: _sample(theory, at, last, _shown_units(units))
     )  # fmt: skip
     stages.reached(25)
-    options: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    options: dict[str, Any] = {} if seeds is None else {"seeds": check_seeds(seeds)}
+    chaos: ChaoticState | Missing = Missing("it was not asked for")
+    if dynamics:
+        sizes, count = run_sizes(check_sizes(units)), options.get("seeds", SEEDS)
+        work = Work(stages.within(25, 65), 2 * len(sizes) * count)
+        chaos = _attempt(
+            lambda: chaotic_state(theory, at, sizes, count, accuracy=accuracy, step=work.step)
+        )
+    stages.reached(65)
+    options["dynamics"] = chaos if isinstance(chaos, ChaoticState) else False
     validation = _attempt(
-        lambda: validate(model, at, units=units, progress=stages.within(25, 100), **options)
+        lambda: validate(model, at, units=units, progress=stages.within(65, 100), **options)
     )
     stages.reached(100)
-    return Findings(model, parameters, theory, points, spectra, moments, sample, validation)
+    return Findings(model, parameters, theory, points, spectra, moments, sample, chaos, validation)
 
 
 def _attempt(compute: Callable[[], T]) -> T | Missing:

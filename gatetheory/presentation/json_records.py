@@ -176,6 +176,7 @@ def validation_record(model: Model, validation: Validation) -> Record:
                 "quantity": row.quantity,
                 "meaning": row.meaning,
                 "theory": json_number(row.theory),
+                "theory_error": json_error(row.theory_error),
                 "simulation": json_number(row.simulation),
                 "stderr": json_number(row.stderr),
                 "z": json_number(row.z),
@@ -184,6 +185,7 @@ def validation_record(model: Model, validation: Validation) -> Record:
             }
             for row in validation
         ],
+        "remarks": list(validation.remarks),
         "residual": None,
         "units": list(validation.units),
         "seeds": validation.seeds,

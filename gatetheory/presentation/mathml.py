@@ -7,6 +7,7 @@ is tall, derivatives as dh/dt, and no entity that XML does not know.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sympy import Add, Derivative, Expr, S, Symbol, tanh
@@ -24,6 +25,7 @@ from gatetheory.presentation.markup import plain, width, wrapped
 _TALL = ("mfrac", "mtable", "msqrt", "munderover")
 _CLOSE = "padding-inline:0.1em"
 LINE = 64  # characters after which a sum is broken
+_AT_TIMES = re.compile(r"(?P<head>[A-Za-z]\w*)\((?P<times>[\w']+(,[\w']+)*)\)")
 _PRIMES = {1: "′", 2: "″", 3: "‴"}
 
 
@@ -125,6 +127,11 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
     def _print_Symbol(self, sym: Symbol, style: str = "plain") -> Any:  # noqa: N802
         name = sym.name
         plain = name.rstrip("'")
+        at_times = _AT_TIMES.fullmatch(name)
+        if at_times:  # the value of a function at one or two times, as in C_h(t,t')
+            times = [Symbol(t) for t in at_times["times"].split(",")]
+            head = self._named(at_times["head"])
+            return self._element("mrow", head, self._apply(), self._arguments(*times))
         if not plain.isidentifier():
             words = " ".join(greek_unicode.get(w.strip("()"), w) for w in name.split())
             return self._element("mtext", words)
@@ -191,14 +198,26 @@ class MathML(MathMLPresentationPrinter):  # type: ignore[misc]  # SymPy has no t
         return self._fenced("|", self._print(expr.args[0]), "|")
 
     def _print_Derivative(self, e: Any) -> Any:  # noqa: N802
-        head = self._named(e.expr.func.__name__) if isinstance(e.expr, AppliedUndef) else None
-        if head is None or len(e.variable_count) > 1 or e.variable_count[0][1] != 1:
-            return super()._print_Derivative(e)
-        letter, below = (self._element("mi", "d", mathvariant="normal") for _ in range(2))
-        time = self._print(e.variable_count[0][0])
+        """A quotient: dⁿf/dxⁿ, with ∂ where the function has several arguments."""
+        function = e.expr
+        if isinstance(function, AppliedUndef):
+            head, several = self._named(function.func.__name__), len(function.args) > 1
+        else:
+            head, several = self._print(function), len(function.free_symbols) > 1
+            head = self._fenced("(", head, ")") if function.is_Add else head
+        sign = "∂" if several or len(e.variable_count) > 1 else "d"
+        order = sum(count for _, count in e.variable_count)
+        below = []
+        for variable, count in e.variable_count:
+            letter = self._element("mi", sign, mathvariant="normal")
+            below += [letter, self._raised(self._print(variable), count)]
+        above = self._raised(self._element("mi", sign, mathvariant="normal"), order)
         return self._element(
-            "mfrac", self._element("mrow", letter, head), self._element("mrow", below, time)
+            "mfrac", self._element("mrow", above, head), self._element("mrow", *below)
         )
+
+    def _raised(self, base: Any, power: Any) -> Any:
+        return base if power == 1 else self._element("msup", base, self._print(power))
 
     def parenthesize(self, item: Any, level: Any, strict: bool = False) -> Any:
         """An operand, in brackets where the reader needs them."""

@@ -35,6 +35,9 @@ TITLES = {
     "fixed_points": "Fixed points",
     "spectrum": "Spectrum of the Jacobian",
     "moments": "Moments of the Jacobian",
+    "correlations": "Stationary correlations",
+    "lyapunov": "Largest Lyapunov exponent",
+    "two_time": "Covariances at two times",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from gatetheory.errors import ParameterError
 from gatetheory.model import Model, zoo
+from gatetheory.presentation.chaos_section import chaos_section
 from gatetheory.presentation.findings import SEED, Findings, Progress, Sample, gather
 from gatetheory.presentation.html import Html, element, join, prose
 from gatetheory.presentation.model_sections import (
@@ -27,6 +28,7 @@ from gatetheory.presentation.result_sections import (
 )
 from gatetheory.presentation.validation_section import validation_section
 from gatetheory.references import Reference
+from gatetheory.validation.chaotic_state import ACCURACY
 
 LIBRARIES = ("sympy", "mpmath", "numpy", "scipy", "matplotlib")
 
@@ -38,6 +40,8 @@ def report(
     *,
     units: tuple[int, ...] | int | None = None,
     seeds: int | None = None,
+    dynamics: bool = True,
+    accuracy: float = ACCURACY,
     progress: Progress | None = None,
 ) -> Path:
     """Derive, solve, validate, and write one self-contained HTML page.
@@ -48,6 +52,8 @@ def report(
         out: Folder of the page; made if there is none.
         units: Sizes of the simulated networks; see :func:`gatetheory.validate`.
         seeds: Independent networks of each size.
+        dynamics: Whether to study the chaotic state too, which takes the longest.
+        accuracy: Relative standard error of its correlations where they must be sampled.
         progress: Called with (per cent done, 100).
 
     Returns:
@@ -56,7 +62,8 @@ def report(
     Raises:
         ParameterError: For parameters or sizes that make no sense, or a folder that cannot be made.
     """
-    return write_report(model or zoo.gated(), at, out, units, seeds, progress)[0]
+    chosen = {"dynamics": dynamics, "accuracy": accuracy}
+    return write_report(model or zoo.gated(), at, out, units, seeds, progress, **chosen)[0]
 
 
 def write_report(
@@ -66,6 +73,7 @@ def write_report(
     units: tuple[int, ...] | int | None,
     seeds: int | None,
     progress: Progress | None,
+    **dynamics: Any,
 ) -> tuple[Path, Findings]:
     """The page's path, and what it shows; see :func:`report`."""
     folder = Path(out)
@@ -73,7 +81,7 @@ def write_report(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"cannot make the folder {folder}: {error.strerror}") from error
-    found = gather(model, at, units, seeds, progress)
+    found = gather(model, at, units, seeds, progress, **dynamics)
     path = folder / f"{model.name}.html"
     path.write_text(page(found), encoding="utf-8")
     return path, found
@@ -89,6 +97,7 @@ def page(found: Findings) -> str:
         ("equations", "Derived equations", equations_section(found.theory, assumptions)),
         ("solutions", "Solutions", solutions_section(found)),
         ("spectrum", "Spectrum", spectrum_section(found)),
+        ("chaos", "Chaotic state", chaos_section(found)),
         ("validation", "Theory and simulation", validation_section(found)),
     ]
     assumptions.marks(found.model.references)

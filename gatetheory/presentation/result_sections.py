@@ -31,7 +31,7 @@ def missing(what: Missing) -> Html:
 
 
 def glance_section(found: Findings) -> Html:
-    """What came out, in three numbers."""
+    """What came out, in a few numbers."""
     cards = []
     if isinstance(found.points, FixedPoints):
         stable = sum(bool(p.stable) for p in found.points)
@@ -41,6 +41,7 @@ def glance_section(found: Findings) -> Html:
         at = "the last fixed point" if len(found.spectra) > 1 else "the fixed point"
         word = "stable" if last.stable else "unstable"
         cards.append(_card(f"spectral {last.quantity} at {at}", number(last.value, 6), word))
+    cards += _chaos_card(found)
     if isinstance(found.validation, Validation):
         compared = [r for r in found.validation if r.verdict != "not compared"]
         agree = sum(r.verdict == "agrees" for r in compared)
@@ -49,6 +50,20 @@ def glance_section(found: Findings) -> Html:
         count = f"{agree} of {len(compared)}"
         cards.append(_card("comparisons with networks agree", count, word, kind))
     return element("div", *cards, class_="cards") if cards else Html("")
+
+
+def _chaos_card(found: Findings) -> list[Html]:
+    """The largest Lyapunov exponent, or that there is no chaotic state."""
+    if isinstance(found.chaos, Missing):
+        return []
+    exponent = found.chaos.lyapunov
+    if exponent is not None and exponent.value is not None:
+        word = "chaotic" if exponent.value > 0 else "not chaotic"
+        return [_card("largest Lyapunov exponent", number(exponent.value, 6), word)]
+    known = found.chaos.correlations
+    if known is not None and known.status == "no_chaotic_state":
+        return [_card("largest Lyapunov exponent", "–", "no chaotic state")]
+    return []
 
 
 def _card(label: str, number: str, word: str, kind: str = "") -> Html:

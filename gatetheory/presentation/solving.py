@@ -25,8 +25,8 @@ ANSWERED = ("ok", "no_solution", "no_chaotic_state")  # statuses that answer the
 _BELONGS = {
     "state": ("spectrum", "moments"),
     "branch": ("spectrum", "moments", "correlations", "lyapunov"),
-    "closure": ("correlations", "lyapunov"),
-    "seed": ("correlations", "lyapunov"),
+    "closure": ("correlations", "lyapunov", "two_time"),
+    "seed": ("correlations", "lyapunov", "two_time"),
     "accuracy": ("correlations", "lyapunov"),
     "duration": ("two_time",),
     "step": ("two_time",),
@@ -160,7 +160,10 @@ def _two_time(
     usual = 1.0 if theory.model.time == "discrete" else 0.25
     times = (options.duration or 20.0, options.step or usual)
     bar.step("two times")
-    found = solve(theory.two_time, at, times=times)
+    problem = theory.two_time
+    name, _ = problem.closure(problem.bind(at), options.closure)
+    seed = {} if options.seed is None or name != "sampled" else {"seed": options.seed}
+    found = solve(problem, at, times=times, closure=options.closure, **seed)
     record = time_records.two_time_record(theory.model, found)
     return record, solution_text(theory.model, found, found.provenance)
 

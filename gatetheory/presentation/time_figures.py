@@ -59,26 +59,32 @@ def plot_correlations(
     shown = name or first.main
     end = longest or _SHOWN * first.half_width
     with axes_of(ax, 5.6, 4.0) as ax:
-        lags = np.linspace(0, end, 400)
         for solution in drawn:
-            style = _LINES[solution.closure]
-            label = f"theory, closure {solution.closure}"
-            if isinstance(solution, SampledCorrelations):
-                values = solution.functions[shown]
-                errors = 2 * solution.function_errors[shown]
-                ax.fill_between(solution.lags, values - errors, values + errors,
-                                color=style["color"], alpha=0.25, lw=0)  # fmt: skip
-                ax.plot(solution.lags, values, label=label, **style)
-            else:
-                ax.plot(lags, solution[-1].function(shown, lags), label=label, **style)
+            draw_solution(ax, solution, shown, end)
         if simulated is not None:
             _draw_simulated(ax, simulated, shown, end)
         ax.set_xlim(0, end)
         ax.set_xlabel("lag τ  (time of the model)")
-        symbol = shown.removeprefix("C_").replace("_", r"\,")
-        ax.set_ylabel(rf"covariance $C_{{{_letter(symbol)}}}(\tau)$")
+        ax.set_ylabel(rf"covariance $C_{{{letter(shown.removeprefix('C_'))}}}(\tau)$")
         ax.legend()
         return whole(ax)
+
+
+def draw_solution(
+    ax: Axes, solution: Correlations | SampledCorrelations, name: str, end: float
+) -> None:
+    """A covariance function as a line; with a band of two standard errors if it was sampled."""
+    style = _LINES[solution.closure]
+    label = f"theory, closure {solution.closure}"
+    if isinstance(solution, Correlations):
+        lags = np.linspace(0, end, 400)
+        ax.plot(lags, solution[-1].function(name, lags), label=label, **style)
+        return
+    values = solution.functions[name]
+    errors = 2 * solution.function_errors[name]
+    band = {"color": style["color"], "alpha": 0.25, "lw": 0}
+    ax.fill_between(solution.lags, values - errors, values + errors, **band)
+    ax.plot(solution.lags, values, label=label, **style)
 
 
 def _draw_simulated(ax: Axes, simulated: CorrelationFunctions, name: str, end: float) -> None:
@@ -119,15 +125,15 @@ def plot_lyapunov(
                 [2 * e.stderr for e in simulated.values()], fmt="o", ms=4, lw=1,
                 color=SIMULATION, label="simulation (±2 standard errors)", zorder=4,
             )  # fmt: skip
-        ax.set_xlabel(rf"${_letter(parameter)}$")
+        ax.set_xlabel(rf"${letter(parameter)}$")
         ax.set_ylabel(r"$\lambda_{\max}$  (1 / time of the model)")
         ax.legend()
         return whole(ax)
 
 
-def _letter(name: str) -> str:
+def letter(name: str) -> str:
     """A parameter's or field's name in mathematics."""
     greek = {"phi", "psi", "sigma", "eta", "alpha", "beta", "tau"}
-    head, _, tail = name.replace(r"\,", "_").partition("_")
+    head, _, tail = name.partition("_")
     head = rf"\{head}" if head in greek else head
     return f"{head}_{{{tail}}}" if tail else head

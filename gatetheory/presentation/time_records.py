@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gatetheory.model import Model
 from gatetheory.presentation.json_records import Record, head, references
 from gatetheory.solvers.correlation_records import CorrelationBranch, Correlations, Lyapunov
 from gatetheory.solvers.records import Provenance
-from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov
+from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov, SampledTwoTime
 from gatetheory.solvers.two_time_record import TwoTime
 
 Array = NDArray[np.float64]
@@ -87,25 +88,49 @@ def lyapunov_record(model: Model, found: Lyapunov | SampledLyapunov) -> Record:
     return record | _rests_on(found.provenance)
 
 
-def two_time_record(model: Model, found: TwoTime) -> Record:
-    """Covariances at equal times, and the whole tables."""
+def two_time_record(model: Model, found: TwoTime | SampledTwoTime) -> Record:
+    """Covariances at equal times, and the whole tables; sampled ones with standard errors."""
     ok = found.status == "ok"
-    return head(model, found.provenance.parameters, found.status) | {
+    record = head(model, found.provenance.parameters, found.status) | {
         "result": "two_time",
+        "closure": found.closure,
+        "reason": found.reason,
         "value": None,
         "values": {n: _listed(np.diagonal(m)) for n, m in found.moments.items()} if ok else None,
         "times": _listed(found.times),
         "means": {n: _listed(m) for n, m in found.means.items()} if ok else None,
-        "two_times": {n: [_listed(row) for row in m] for n, m in found.moments.items()}
-        if ok
-        else None,
-        "errors": _finite(found.errors) if ok else None,
-        "residual": _number(found.residual),
+        "two_times": _tables(found.moments) if ok else None,
+        "errors": _largest_errors(found) if ok else None,
+        "residual": None,
         "step": found.step,
         "memory": found.memory,
         "advice": found.advice,
         **_rests_on(found.provenance),
     }
+    if isinstance(found, TwoTime):
+        return record | {"residual": _number(found.residual)}
+    equal = {n: _listed(np.diagonal(e)) for n, e in found.errors.items()}
+    means = {n: _listed(e) for n, e in found.mean_errors.items()}
+    return record | {
+        "standard_errors": equal | means if ok else None,
+        "two_times_standard_errors": _tables(found.errors) if ok else None,
+        "step_error": _number(found.step_error),
+        "paths": found.paths,
+        "replicas": found.replicas,
+    }
+
+
+def _largest_errors(found: TwoTime | SampledTwoTime) -> Record:
+    """The largest error of every moment and mean; of sampled ones, the largest standard error."""
+    if isinstance(found, TwoTime):
+        return _finite(found.errors)
+    return {
+        n: _number(float(e.max())) for n, e in [*found.errors.items(), *found.mean_errors.items()]
+    }
+
+
+def _tables(moments: Mapping[str, Array]) -> Record:
+    return {n: [_listed(row) for row in m] for n, m in moments.items()}
 
 
 def _listed(values: Array) -> list[float]:

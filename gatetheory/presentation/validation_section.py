@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from sympy import Symbol
+
 from gatetheory.comparison import LIMIT, Comparison, Validation
 from gatetheory.presentation.drawing import svg
 from gatetheory.presentation.figures import plot_validation
 from gatetheory.presentation.findings import Findings, Missing
-from gatetheory.presentation.html import Html, element, join, number, prose
+from gatetheory.presentation.html import Html, element, join, number, prose, uncertain
+from gatetheory.presentation.model_sections import inline
 from gatetheory.presentation.result_sections import VERDICTS, figure, missing
 
 
@@ -20,6 +23,7 @@ def validation_section(found: Findings) -> Html:
     sizes = ", ".join(map(str, validation.units))
     intro = (
         f"Each quantity beside {validation.seeds} independent networks of each size, N = {sizes}. "
+        "Networks that run in time are larger; the table says so. "
         f"The verdict is “agrees” within {LIMIT:g} standard errors."
     )
     drawing = svg(plot_validation(validation), "validation", "Theory and simulation compared")
@@ -31,12 +35,16 @@ def validation_section(found: Findings) -> Html:
         [
             element("p", intro),
             figure(drawing, caption),
-            _comparisons(validation),
+            comparisons(validation),
+            *(
+                element("p", prose(f"Not compared: {r}"), class_="missing")
+                for r in validation.remarks
+            ),
         ]
     )
 
 
-def _comparisons(validation: Validation) -> Html:
+def comparisons(validation: Validation) -> Html:
     """The table, a body for each place at which quantities are compared."""
     header = ("quantity", "theory", "simulation", "± s.e.", "z", "verdict")
     bodies = []
@@ -64,13 +72,14 @@ def _comparison_row(row: Comparison, common: str) -> Html:
     kind = {"agrees": "good", "differs": "bad"}.get(row.verdict, "open")
     remark = row.note.removeprefix(common).lstrip("; ")
     cells = [
-        number(row.theory, 6),
+        uncertain(row.theory, row.theory_error, 6),
         number(row.simulation, 6),
         number(row.stderr, 2),
         "–" if row.z is None else f"{row.z:+.2f}".replace("-", "−"),
         element("span", VERDICTS[row.verdict], class_=f"verdict {kind}"),
     ]
-    name = [prose(row.quantity)]
+    covariance = row.quantity.startswith("C_")
+    name = [inline(Symbol(row.quantity)) if covariance else prose(row.quantity)]
     if remark:
         name.append(element("span", prose(remark), class_="remark"))
     return element(

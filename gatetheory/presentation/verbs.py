@@ -20,6 +20,7 @@ from gatetheory.presentation.page import write_report
 from gatetheory.presentation.progress import progress_bar
 from gatetheory.presentation.settings import count_of, model_of, result_of, values_of
 from gatetheory.presentation.solving import solve_verb, stopped
+from gatetheory.presentation.transition_verbs import transition_verb
 from gatetheory.presentation.text import equations_text, models_text, parameters_text
 from gatetheory.theory.derive import RESULTS
 from gatetheory.validation import validate
@@ -102,7 +103,7 @@ def _validate(options: Namespace) -> int:
     model, at = _model_and_values(options)
     try:
         with progress_bar("validating", shown=_shown(options)) as bar:
-            found = validate(model, at, progress=bar, **_sizes(options))
+            found = validate(model, at, progress=bar, **_sizes(options), **_dynamics(options))
     except ConvergenceError as error:
         return stopped(model, at, error, options)
     if options.json:
@@ -117,7 +118,8 @@ def _report(options: Namespace) -> int:
     model, at = _model_and_values(options)
     sizes = {"units": None, "seeds": None} | _sizes(options)
     with progress_bar("writing the report", shown=_shown(options)) as bar:
-        path, found = write_report(model, at, options.out, progress=bar, **sizes)
+        chosen = sizes | _dynamics(options)
+        path, found = write_report(model, at, options.out, progress=bar, **chosen)
     passed = getattr(found.validation, "passed", None)
     if options.json:
         record = records.head(model, found.parameters, "ok")
@@ -145,6 +147,11 @@ def _sizes(options: Namespace) -> dict[str, Any]:
     return units if options.seeds is None else units | {"seeds": options.seeds}
 
 
+def _dynamics(options: Namespace) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"dynamics": False} if options.static else {}
+    return chosen if options.accuracy is None else chosen | {"accuracy": options.accuracy}
+
+
 def _shown(options: Namespace) -> bool:
     return not (options.quiet or options.json)
 
@@ -153,6 +160,7 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "models": _models,
     "equations": _equations,
     "solve": solve_verb,
+    "transition": transition_verb,
     "simulate": _simulate,
     "validate": _validate,
     "report": _report,

@@ -27,6 +27,7 @@ from gatetheory.simulation.schemes import Method
 R = TypeVar("R")
 
 _DOUBT = 1e-3  # chance at which a difference between the halves of the runs counts as a drift
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,7 +303,9 @@ def observe_correlations(
     differences = {}
     for name in networks[0].names:
         halves = np.array([c.halves[name].mean(axis=1) for c in networks])
-        differences[f"{name}(0)"] = halves[:, 1, 0] - halves[:, 0, 0]
+        change = halves[:, 1, 0] - halves[:, 0, 0]
+        rounding = _ROUNDING * np.abs(halves[:, :, 0]).max()  # all there is where it is constant
+        differences[f"{name}(0)"] = np.where(np.abs(change) > rounding, change, 0.0)
     drift, stationary = _drifts(differences)
     return CorrelationObservation(
         model=model.name,

@@ -304,7 +304,7 @@ class LagProblem:
         c = self.covariances_at(point)
         lagged = np.hstack([c.lagged, c.plateau[:, None]])
         program = self.program.with_slopes if slopes else self.program.values
-        found = program(*self._arguments(lagged, c.equal), tolerance=tolerance)
+        found = program(*self.pair_arguments(lagged, c.equal), tolerance=tolerance)
         if not np.isfinite(found).all():
             raise ConvergenceError("averages over the pair are not finite at these covariances")
         s, k = self.sources, len(self.program.read)
@@ -332,7 +332,7 @@ class LagProblem:
     def replica_slopes(self, point: LagPoint, tolerance: float, rate: float) -> Array:
         """∂S/∂C(τ) at the nodes, variances fixed, replicas separating at a rate; (S, K, n)."""
         c = self.covariances_at(point)
-        arguments = self._arguments(c.lagged, c.equal, rate)
+        arguments = self.pair_arguments(c.lagged, c.equal, rate)
         found = self.program.lag_slopes(*arguments, tolerance=tolerance)
         if not np.isfinite(found).all():
             raise ConvergenceError("averages over the pair are not finite at these covariances")
@@ -349,9 +349,10 @@ class LagProblem:
         equal, lagged = np.zeros(rows), np.zeros((rows, len(shape) + 1))
         equal[self.program.variances_read] = 1.0
         lagged[self.program.variances_read, :-1] = shape
-        return self.program.values(*self._arguments(lagged, equal), tolerance=tolerance)
+        return self.program.values(*self.pair_arguments(lagged, equal), tolerance=tolerance)
 
-    def _arguments(self, lagged: Array, equal: Array, rate: float = 0.0) -> list[float | Array]:
+    def pair_arguments(self, lagged: Array, equal: Array, rate: float = 0.0) -> list[float | Array]:
+        """Arguments of compiled pairs at covariances that sources read."""
         count = len(self.covariances)
         at_lag: list[float | Array] = [0.0] * count
         at_zero: list[float | Array] = [1.0] * count

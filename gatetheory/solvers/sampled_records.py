@@ -172,6 +172,7 @@ class SampledTwoTime:
         closure: ``"sampled"``.
         advice: What to do when the status is not ok.
         provenance: Parameters, assumptions, references.
+        reason: Why this closure.
     """
 
     status: Status
@@ -187,17 +188,38 @@ class SampledTwoTime:
     closure: str
     advice: str
     provenance: Provenance = field(repr=False)
+    reason: str = ""
 
     def __getitem__(self, name: str) -> Array:
         found = self.moments.get(name, self.means.get(name))
         if found is None:
-            known = ", ".join([*self.moments, *self.means])
-            raise ParameterError(f"there is no {name!r}; there are {known}")
+            known = [*self.moments, *self.means]
+            near = get_close_matches(name, known, n=2, cutoff=0.4) or known
+            raise ParameterError(f"there is no {name!r}; there are {', '.join(near)}")
         return found
 
+    @property
+    def memory(self) -> int:
+        """Bytes of the moments and their errors."""
+        return 2 * sum(m.nbytes for m in self.moments.values())
+
+    def equal_time(self, name: str) -> Array:
+        """⟨x(t)²⟩ of a moment, shape (T,)."""
+        return np.diagonal(self[name]).copy()
+
+    def covariance(self, field_name: str) -> Array:
+        """⟨x(t) x(t')⟩ − m(t) m(t') of a field, shape (T, T)."""
+        mean = self[f"m_{field_name}"]
+        return self[f"C_{field_name}"] - np.outer(mean, mean)
+
+    def cite(self) -> str:
+        """The references used."""
+        return self.provenance.cite()
+
     def __str__(self) -> str:
-        lines = [
-            f"closure sampled ({self.status}): {len(self.times)} times from {self.times[0]:g} to "
+        lines = [f"closure sampled ({self.reason})"] if self.reason else []
+        lines += [
+            f"{self.status}: {len(self.times)} times from {self.times[0]:g} to "
             f"{self.times[-1]:g}, step {self.step:g}, {self.paths} paths"
         ]
         for name, c in self.moments.items():

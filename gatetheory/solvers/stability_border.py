@@ -94,6 +94,23 @@ def find_border(transfer: TransferMatrix, state: State, modes: LocalModes) -> Bo
     )
 
 
+def growth_at_border(
+    transfer: TransferMatrix, state: State, modes: LocalModes
+) -> tuple[float, float]:
+    """Largest Perron root of K on the border of stability, and where: a frequency ≥ 0 (an angle).
+
+    At poles on the border the values right beside them count.
+    """
+    discrete = transfer.condition.discrete
+    size = np.abs if discrete else np.real
+    critical = 1.0 if discrete else 0.0
+    poles = size(np.concatenate([modes.moving_poles.ravel(), modes.fixed_poles]))
+    level = critical if max(poles, default=-1.0) < critical else critical + NEAREST
+    growth, _, offset = _Outermost(transfer, state).at(level)
+    frequency = np.arctan2(offset.imag, 1 + offset.real) if discrete else offset.imag
+    return float(growth), float(frequency)
+
+
 def _bulk_edge(
     outermost: _Outermost, pole: float, *, has_pole: bool
 ) -> tuple[float, float, complex] | None:

@@ -14,10 +14,10 @@ from sympy import Dummy, Expr, S, Symbol, default_sort_key
 
 from gatetheory.codegen.program import Backend, Evaluation, Program
 from gatetheory.equations.averages import GaussianAverage
+from gatetheory.equations.real_transfer import X, Y, real_transfer
 from gatetheory.equations.shapes import SpectralCondition
 from gatetheory.errors import DerivationError
 from gatetheory.functions import instantiate
-from gatetheory.solvers.real_transfer import X, Y, real_transfer
 
 Array = NDArray[np.float64]
 

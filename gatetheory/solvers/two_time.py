@@ -14,7 +14,7 @@ from math import isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sympy import Expr, Symbol, simplify
+from sympy import Expr, Symbol
 
 from gatetheory.equations.two_time_system import TwoTimeSystem
 from gatetheory.errors import AssumptionWarning, ConvergenceError, ParameterError
@@ -158,10 +158,7 @@ def _verdict(
         return "not_converged", "the step is too long for the tolerance: choose a smaller one"
     if tolerance < _ROUNDING:
         return "precision_lost", f"doubles cannot promise {tolerance:g}; ask for {_ROUNDING:g}"
-    left = [
-        instantiate(f, system.definitions).xreplace(dict(parameters)) for f in system.fluctuations
-    ]
-    if any(simplify(f) != 0 for f in left):
+    if not system.is_exact(parameters):
         text = (
             f"closure {system.closure}: a gate that fluctuates is held at its stationary mean; "
             "these moments are approximate"

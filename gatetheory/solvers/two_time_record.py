@@ -34,6 +34,8 @@ class TwoTime:
         memory: Bytes of the moments.
         advice: What to do when the status is not ok; warnings otherwise.
         provenance: Parameters, assumptions, references.
+        closure: ``"constant"``: gates keep the value they have at a stationary mean.
+        reason: Why this closure.
     """
 
     status: Status
@@ -46,6 +48,8 @@ class TwoTime:
     memory: int
     advice: str
     provenance: Provenance = field(repr=False)
+    closure: str = "constant"
+    reason: str = ""
 
     def __getitem__(self, name: str) -> Array:
         found = self.moments.get(name, self.means.get(name))
@@ -70,7 +74,8 @@ class TwoTime:
 
     def __str__(self) -> str:
         first, last = self.times[0], self.times[-1]
-        lines = [
+        lines = [f"closure {self.closure} ({self.reason})"] if self.reason else []
+        lines += [
             f"{len(self.times)} times from {first:g} to {last:g}, step {self.step:g}, "
             f"{self.memory / 1e6:.1f} MB ({self.status})"
         ]

@@ -8,7 +8,7 @@ from functools import cached_property
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, SpectralCondition
 from gatetheory.equations.stationary import ReplicaGrowth, StationaryState
-from gatetheory.equations.two_time_system import TwoTimeSystem
+from gatetheory.equations.two_time_system import TwoTimeProblem
 from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.model import Model
 from gatetheory.theory.fixed_points import derive_fixed_points, fixed_point_law
@@ -17,7 +17,7 @@ from gatetheory.theory.moments import derive_moments
 from gatetheory.theory.single_site import SingleSite
 from gatetheory.theory.spectrum import derive_spectrum
 from gatetheory.theory.stationary import derive_growth, derive_stationary_state
-from gatetheory.theory.two_time import derive_two_time
+from gatetheory.theory.two_time import derive_two_time_problem
 
 RESULTS = ("single_site", "fixed_points", "spectrum", "moments", "correlations", "lyapunov",
            "two_time")  # fmt: skip
@@ -79,9 +79,9 @@ class Theory:
         return derive_growth(self.single_site, self.correlations)
 
     @cached_property
-    def two_time(self) -> TwoTimeSystem:
+    def two_time(self) -> TwoTimeProblem:
         """Covariances at two times, from given initial values on."""
-        return derive_two_time(self.single_site)
+        return derive_two_time_problem(self.single_site)
 
     def _fixed_points(self) -> SelfConsistency | None:
         try:

@@ -23,10 +23,12 @@ from sympy import Derivative, DiracDelta, Expr, Function, S, Symbol
 
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.provenance import Assumption, Equation, EquationSet, Step
-from gatetheory.equations.two_time_system import TwoTimeSystem
+from gatetheory.equations.two_time_system import TwoTimeProblem, TwoTimeSystem
+from gatetheory.errors import DerivationError
 from gatetheory.functions import Next, Nonlinear
 from gatetheory.model import Coupling, Model, TimeDependentInput
 from gatetheory.theory.gaussian_fields import GaussianFields, gaussian_fields
+from gatetheory.theory.process import derive_process
 from gatetheory.theory.single_site import (
     INDEPENDENT_COUPLINGS,
     LARGE_N,
@@ -95,6 +97,24 @@ def derive_two_time(single_site: SingleSite) -> TwoTimeSystem:
         parameters=tuple(model.symbols.values()),
         definitions=model.definitions,
         bind=model.bind,
+    )
+
+
+def derive_two_time_problem(single_site: SingleSite) -> TwoTimeProblem:
+    """Covariances at two times under every closure the model has; any model can be sampled."""
+    process = derive_process(single_site)
+    system, refusal = None, ""
+    try:
+        system = derive_two_time(single_site)
+    except DerivationError as error:
+        refusal = str(error)
+    equations = tuple(process.equations) if system is None else tuple(system.equations)
+    return TwoTimeProblem(
+        equations=EquationSet("two_time", equations),
+        system=system,
+        refusal=refusal,
+        process=process,
+        bind=single_site.model.bind,
     )
 
 

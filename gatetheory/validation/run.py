@@ -6,6 +6,8 @@
 * The Jacobian at states drawn independently of the couplings: its moments, the response from local
   field to local field, which is K(1 − K)⁻¹ outside the support, its outermost eigenvalue, and the
   share of eigenvalues outside the boundary.
+* Where there is a chaotic state: equal-time correlations and the largest Lyapunov exponent, in
+  networks that run in time.
 
 Standard errors are over independent networks; means at several N are extrapolated in 1/N.
 """
@@ -16,15 +18,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatetheory.comparison import Comparison, Validation
-from gatetheory.errors import ParameterError
+from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.model import Model
 from gatetheory.pipeline import derive, solve
+from gatetheory.validation.chaos import chaos_rows
+from gatetheory.validation.chaotic_state import ACCURACY, ChaoticState, chaotic_state, run_sizes
 from gatetheory.validation.closure import closure_rows
 from gatetheory.validation.jacobians import jacobian_rows
 from gatetheory.validation.networks import network_rows
 from gatetheory.validation.work import Progress, Work
 
-SIZES = (100, 200, 400)
+SIZES, SEEDS = (100, 200, 400), 8
 
 
 def validate(
@@ -32,7 +36,9 @@ def validate(
     at: Mapping[str, Any] | None = None,
     *,
     units: Sequence[int] | int | None = None,
-    seeds: int = 8,
+    seeds: int = SEEDS,
+    dynamics: bool | ChaoticState = True,
+    accuracy: float = ACCURACY,
     progress: Progress | None = None,
 ) -> Validation:
     """Compare theory with simulated networks.
@@ -41,26 +47,57 @@ def validate(
         model: The model.
         at: Parameters by name; the rest take their defaults.
         units: Sizes N, over which means are extrapolated in 1/N. A single number is the largest
-            of three sizes: N/4, N/2 and N.
+            of three sizes: N/4, N/2 and N. Networks that run in time are larger; see
+            :func:`~gatetheory.validation.chaotic_state.run_sizes`.
         seeds: Independent networks of each size.
+        dynamics: Whether to compare the chaotic state too, or the state as it was studied before.
+            Where its theory must be sampled this takes up to a minute.
+        accuracy: Relative standard error that a sampled theory aims at; it counts in z.
         progress: Called with (work done, work in all).
 
     Raises:
         ParameterError: For names, values or sizes that make no sense.
-        DerivationError: If the model has no fixed point.
+        DerivationError: If the model has neither a fixed point nor a chaotic state.
     """
-    sizes = check_sizes(units)
+    sizes, seeds = check_sizes(units), check_seeds(seeds)
+    theory = derive(model)
+    parameters = {s.name: v for s, v in model.bind(at).items()}
+    work = Work(progress, 2 + (5 if dynamics is True else 3) * len(sizes) * seeds)
+    rows: list[Comparison] = []
+    remarks: list[str] = []
+    refusal = None
+    try:
+        points = solve(theory.fixed_points, at)
+        if points.points:
+            rows += closure_rows(theory, at, points, work)
+            rows += network_rows(theory, at, points, sizes, seeds, work)
+        rows += jacobian_rows(theory, at, points, sizes, seeds, work)
+    except DerivationError as error:
+        refusal = error
+        remarks.append(f"fixed points and Jacobian: {error}")
+    if dynamics is True:
+        dynamics = chaotic_state(
+            theory, at, run_sizes(sizes), seeds, accuracy=accuracy, step=work.step
+        )
+    if dynamics is False:
+        remarks.append("chaotic state: not asked for (dynamics=False)")
+    else:
+        rows += chaos_rows(dynamics)
+        remarks += dynamics.remarks
+    if refusal is not None and not rows:
+        raise refusal
+    return Validation(model.name, parameters, sizes, seeds, tuple(rows), tuple(remarks))
+
+
+def check_seeds(seeds: int) -> int:
+    """The number of networks of each size.
+
+    Raises:
+        ParameterError: If it makes no sense.
+    """
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 2:
         raise ParameterError(f"seeds must be a whole number of at least 2 networks, got {seeds}")
-    theory = derive(model)
-    points = solve(theory.fixed_points, at)
-    work = Work(progress, 2 + 3 * len(sizes) * seeds)
-    rows: list[Comparison] = []
-    if points.points:
-        rows += closure_rows(theory, at, points, work)
-        rows += network_rows(theory, at, points, sizes, seeds, work)
-    rows += jacobian_rows(theory, at, points, sizes, seeds, work)
-    return Validation(model.name, points.provenance.parameters, sizes, seeds, tuple(rows))
+    return seeds
 
 
 def check_sizes(units: Sequence[int] | int | None) -> tuple[int, ...]:

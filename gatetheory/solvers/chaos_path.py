@@ -1,0 +1,166 @@
+"""A lag system along a parameter: Newton's method with the parameter as an unknown.
+
+At a prescribed amplitude a = C(0) − C(∞) of the main covariance the parameter p that belongs to it
+is found together with the solution, so that turning points of p(a) are ordinary points. The
+derivative of the sources by p is derived; where p also enters the linear laws of the fields (a time
+constant), the difference quotient of the residual takes its place in the Jacobian, and only there:
+what Newton's method converges to does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import sympy
+from numpy.typing import NDArray
+from sympy import Expr, Symbol
+
+from gatetheory.codegen.pairs_numpy import compile_pairs
+from gatetheory.errors import ConvergenceError
+from gatetheory.functions import instantiate
+from gatetheory.solvers.lag_newton import admissible, amplitude_row, solve_within
+from gatetheory.solvers.lag_problem import LagPoint, LagProblem, LagProgram
+
+Array = NDArray[np.float64]
+
+STEPS = 25
+SHIFT = 1e-6  # of a parameter, for the difference quotient
+_ROUNDED = 1e-8
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """A solution and the parameter it belongs to.
+
+    Args:
+        point: The solution.
+        amplitude: A = C(0) − C(∞) of the main covariance.
+        value: The parameter p.
+        slope: Dp/da.
+        motion: Change of the unknowns with a, shape (unknowns,).
+    """
+
+    point: LagPoint
+    amplitude: float
+    value: float
+    slope: float
+    motion: Array
+
+
+class LagPath:
+    """A lag system with one parameter left open.
+
+    Args:
+        program: The compiled system.
+        parameters: Exact values; that of the open parameter is ignored.
+        along: The open parameter.
+    """
+
+    def __init__(
+        self, program: LagProgram, parameters: Mapping[Symbol, Expr], along: Symbol
+    ) -> None:
+        self.program, self.parameters, self.along = program, dict(parameters), along
+        system = program.system
+        laws = (system.drift, system.drives, system.noises, system.statics)
+        entries = [
+            *system.mass, *system.intensities, *system.variances, *(e for m in laws for e in m)
+        ]  # fmt: skip
+        definite = [instantiate(e, system.definitions) for e in entries]
+        self.moves_laws = any(e.has(along) for e in definite)
+        names = list(system.sources)
+        sources = [system.sources[names[s]] for s in program.sources]
+        derived = [instantiate(e, system.definitions).diff(along) for e in sources]
+        self._slopes = compile_pairs(derived, program.arguments)
+        self._at = list(system.parameters).index(along)
+        self._last: LagProblem | None = None
+
+    def problem(self, value: float) -> LagProblem:
+        """The system at a value of the parameter."""
+        if self._last is None or self.moves_laws:
+            exact = {**self.parameters, self.along: sympy.Float(value, 17)}
+            self._last = LagProblem(self.program, exact)
+        same = copy(self._last)  # shares what the linear laws alone determine
+        same.values = [*same.values]
+        same.values[self._at] = float(value)
+        return same
+
+    def by_parameter(
+        self, problem: LagProblem, point: LagPoint, value: float, tolerance: float
+    ) -> tuple[Array, float]:
+        """Derivatives of the residual and of the amplitude by p at fixed unknowns."""
+        if self.moves_laws:
+            shift = SHIFT * max(abs(value), 1e-3)
+            moved = self.problem(value + shift)
+            change = moved.residual(point, tolerance) - problem.residual(point, tolerance)
+            rows = [amplitude_row(p, point) for p in (moved, problem)]
+            return change / shift, float(((rows[0] - rows[1]) * point.decay).sum() / shift)
+        c = problem.covariances_at(point)
+        lagged = np.hstack([c.lagged, c.plateau[:, None]])
+        found = self._slopes(*problem.pair_arguments(lagged, c.equal), tolerance=tolerance)
+        found = found * point.scale
+        return np.concatenate([found[:, -1], found[:, :-1].ravel()]), 0.0
+
+    def solve(
+        self, point: LagPoint, value: float, amplitude: float, tolerance: float, target: float
+    ) -> PathPoint:
+        """The solution of a given amplitude, and its parameter.
+
+        Args:
+            point: Start.
+            value: Start for p.
+            amplitude: A.
+            tolerance: Accuracy of averages.
+            target: Largest last step, relative.
+
+        Raises:
+            ConvergenceError: If Newton's method does not settle.
+        """
+        problem = self.problem(value)
+        point = admissible(problem, point)
+        last = np.inf
+        for _ in range(STEPS):
+            problem = self.problem(value)
+            residual, bordered, row, space = self._bordered(problem, point, value, tolerance)
+            miss = float(row @ point.vector) - amplitude
+            change = solve_within(space, bordered, np.append(residual, miss))
+            size = float(np.abs(point.vector).max())
+            ratio = max(
+                float(np.abs(change[:-1]).max()) / size, abs(change[-1]) / max(abs(value), 1e-3)
+            )
+            settled = ratio <= target or (ratio < _ROUNDED and ratio > last / 4)
+            if settled and ratio > last:
+                break
+            step = min(1.0, 0.3 / ratio)
+            point = point.moved(point.vector - step * change[:-1])
+            value = value - step * float(change[-1])
+            last = ratio
+            if settled:
+                break
+        else:
+            raise ConvergenceError(
+                f"no solution of amplitude {amplitude:.3g} found along {self.along} "
+                f"(last step {last:.1e})"
+            )
+        problem = self.problem(value)
+        _, bordered, _, space = self._bordered(problem, point, value, tolerance)
+        unit = np.zeros(len(bordered))
+        unit[-1] = 1.0
+        motion = solve_within(space, bordered, unit)
+        return PathPoint(point, amplitude, value, float(motion[-1]), motion[:-1])
+
+    def _bordered(
+        self, problem: LagProblem, point: LagPoint, value: float, tolerance: float
+    ) -> tuple[Array, Array, Array, Array | None]:
+        """Residual, Jacobian with the parameter and the amplitude, the amplitude's row, the space."""
+        residual, jacobian, _ = problem.linearized(point, tolerance)
+        by_value, shift = self.by_parameter(problem, point, value, tolerance)
+        row = np.concatenate([np.zeros(problem.sources), amplitude_row(problem, point).ravel()])
+        bordered = np.block([[jacobian, by_value[:, None]], [row[None], np.array([[shift]])]])
+        space = problem.space(point.grid)
+        if space is not None:
+            space = scipy.linalg.block_diag(space, np.ones((1, 1)))
+        return residual, bordered, row, space
