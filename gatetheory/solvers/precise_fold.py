@@ -19,14 +19,37 @@ from gatetheory.codegen.precision_ball import midpoint
 from gatetheory.equations.lag_system import LagSystem
 from gatetheory.errors import ConvergenceError, ParameterError
 from gatetheory.solvers.lag_problem import LagPoint
+from gatetheory.solvers.precise_agreement import (
+    advice,
+    agreed,
+    difference,
+    insist,
+    relative,
+    verify,
+)  # fmt: skip
 from gatetheory.solvers.precise_grid import PreciseGrid, magnitude
 from gatetheory.solvers.precise_lag import (
-    GRIDS, MARGIN, MORE, Progress, advice, agreed, better_grid, check, degree, difference, memory,
-    moved, precise_program, silent, start_on, tail,
+    GRIDS,
+    MARGIN,
+    MORE,
+    Progress,
+    check,
+    memory,
+    precise_program,
+    silent,
 )  # fmt: skip
-from gatetheory.solvers.precise_problem import PreciseProblem, PreciseProgram
+from gatetheory.solvers.precise_problem import PreciseProgram
 from gatetheory.solvers.precise_records import PreciseFold
-from gatetheory.solvers.precise_resolution import confirming, first_grid, richer
+from gatetheory.solvers.precise_resolution import (
+    better_grid,
+    confirming,
+    degree,
+    first_grid,
+    moved,
+    richer,
+    sampled,
+    tail,
+)  # fmt: skip
 from gatetheory.solvers.precise_solution import AmplitudeCurve, AmplitudePoint
 from gatetheory.solvers.precise_values import every_value
 
@@ -65,24 +88,31 @@ def fold_precisely(
         known = ", ".join(str(p) for p in system.parameters)
         raise ParameterError(f"{along} is no parameter of this system; there are {known}")
     at = {**parameters, along: Rational(float(value))}
-    check(system, at, digits)
+    check(system, at, start, digits)
     search = _Search(precise_program(system), at, along, progress or silent)
-    coarse = min(_COARSE, digits)
-    grid = first_grid(start, tail(coarse), degree(coarse), memory(search.program, at))
-    guess = _Guess(grid, start_on(start, grid), arb(float(value)), None, None)
-    rough = search.settled(guess, coarse)
-    guess = search.on(rough, richer(rough.grid, rough.decays, tail(digits), degree(digits)))
-    first = search.settled(guess, digits)
-    second = search.fold(search.on(first, confirming(first.grid)), digits + MORE)
-    with second.point.problem.precision():
-        ours, other = second.point.parameter, first.point.parameter
-        error = magnitude(ours - other) - magnitude(ours)
-    values = [every_value(f.point.problem, f.point.vector) for f in (first, second)]
-    at_error = difference(*values, second.point.problem)
+    rough = search.rough(start, min(_COARSE, digits), float(value))
+
+    def evaluate(working: int) -> PreciseFold:
+        grid = richer(rough.grid, rough.decays, tail(working), degree(working))
+        first = search.settled(search.on(rough, grid), working)
+        second = search.fold(search.on(first, confirming(first.grid)), working + MORE)
+        return _compared(str(along), first, second, digits)
+
+    return insist(evaluate, digits)
+
+
+def _compared(along: str, first: _Fold, second: _Fold, digits: int) -> PreciseFold:
+    """What two evaluations agree on."""
+    one, two = first.point, second.point
+    verify(one.problem, one.vector)
+    before, values = (every_value(p.problem, p.vector) for p in (one, two))
+    with two.problem.precision():
+        error = relative(one.parameter, two.parameter)
+    error_of_values = difference(before, values, two.problem)
     return PreciseFold(
-        str(along), midpoint(ours), {k: midpoint(v) for k, v in values[1].equal.items()},
-        midpoint(second.point.amplitude), float(second.curvature), agreed(error, digits),
-        agreed(at_error, digits), 10.0**error, 10.0**second.point.residual, second.grid.size,
+        along, midpoint(two.parameter), {k: midpoint(v) for k, v in values.equal.items()},
+        midpoint(two.amplitude), float(second.curvature), agreed(error, digits),
+        agreed(error_of_values, digits), 10.0**error, 10.0**two.residual, second.grid.size,
         advice(error, digits),
     )  # fmt: skip
 
@@ -125,6 +155,12 @@ class _Search:
     along: Symbol
     tell: Progress
 
+    def rough(self, start: LagPoint, digits: int, value: float) -> _Fold:
+        """The fold to a few digits."""
+        slowest = memory(self.program, self.parameters)
+        grid = first_grid(start, tail(digits), degree(digits), slowest)
+        return self.settled(_Guess(grid, sampled(start, grid), arb(value), None, None), digits)
+
     def on(self, found: _Fold, grid: PreciseGrid) -> _Guess:
         """A fold as a guess on another grid."""
         point = found.point
@@ -139,7 +175,7 @@ class _Search:
         """
         for _ in range(GRIDS):
             found = self.fold(guess, digits)
-            better = better_grid(found.point.problem, found.point.vector, digits)
+            better = better_grid(found.point.problem, found.point.vector, tail(digits))
             if better is None:
                 return found
             guess = self.on(found, better)

@@ -148,8 +148,8 @@ class PreciseGrid:
 def magnitude(ball: arb) -> float:
     """log10 of the modulus of the midpoint, also far below the range of doubles."""
     mantissa, exponent = ball.mid().man_exp()
-    mantissa = abs(int(mantissa))
-    if not mantissa:
+    size = abs(int(mantissa))
+    if not size:
         return -1e9
-    bits = mantissa.bit_length()
-    return float((np.log2(mantissa / (1 << bits)) + bits + int(exponent)) * np.log10(2))
+    bits = size.bit_length()
+    return float((np.log2(size / (1 << bits)) + bits + int(exponent)) * np.log10(2))

@@ -9,21 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-import numpy as np
 from flint import arb
 from sympy import Expr, Symbol
 
 from gatetheory.codegen.precision_ball import midpoint
 from gatetheory.equations.lag_system import LagSystem
 from gatetheory.errors import ConvergenceError, ParameterError
-from gatetheory.solvers.lag_grid import ElementGrid
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem, LagProgram
-from gatetheory.solvers.precise_grid import PreciseGrid, magnitude
+from gatetheory.solvers.precise_agreement import advice, agreed, difference, insist, verify
+from gatetheory.solvers.precise_chord import largest
+from gatetheory.solvers.precise_grid import magnitude
 from gatetheory.solvers.precise_problem import PreciseProblem, PreciseProgram
 from gatetheory.solvers.precise_records import PreciseState
-from gatetheory.solvers.precise_resolution import confirming, first_grid, improved
+from gatetheory.solvers.precise_resolution import (
+    better_grid,
+    confirming,
+    degree,
+    first_grid,
+    moved,
+    sampled,
+    tail,
+)  # fmt: skip
 from gatetheory.solvers.precise_solution import solve_at_parameters
-from gatetheory.solvers.precise_values import Values, every_value
+from gatetheory.solvers.precise_values import every_value
 
 Progress = Callable[[str], None]
 
@@ -31,8 +39,7 @@ FEWEST = 5  # digits that are worth this way of computing
 GRIDS = 8  # most grids tried
 MORE = 5  # digits by which the second evaluation is computed more accurately
 MARGIN = 3  # digits by which equations are solved more accurately than asked for
-_TAIL = 0.75  # share of the digits to which functions are resolved: C(0) converges twice as fast
-_FOUND = 1e-3  # largest relative residual of a start in doubles
+_NEAR = -3.0  # log10 of the largest distance of a solution from a start in doubles, relative
 
 
 def solve_precisely(
@@ -52,38 +59,65 @@ def solve_precisely(
         progress: Told what is being done.
 
     Raises:
-        ParameterError: If the system is a map, or a parameter has no exact value.
-        ConvergenceError: If the solution cannot be resolved, or steps stop helping.
+        ParameterError: If the system is a map, or a parameter has no value.
+        ConvergenceError: If the start is no solution, or the solution cannot be resolved.
     """
-    check(system, parameters, digits)
-    tell = progress or silent
+    check(system, parameters, start, digits)
     program = precise_program(system)
-    grid = first_grid(start, tail(digits), degree(digits), memory(program, parameters))
-    vector = start_on(start, grid)
+
+    def evaluate(working: int) -> PreciseState:
+        return _evaluated(program, parameters, start, digits, working, progress or silent)
+
+    return insist(evaluate, digits)
+
+
+def _evaluated(
+    program: PreciseProgram,
+    parameters: Mapping[Symbol, Expr],
+    start: LagPoint,
+    digits: int,
+    working: int,
+    tell: Progress,
+) -> PreciseState:
+    """Two evaluations with ``working`` digits, of which ``digits`` are wanted."""
+    grid = first_grid(start, tail(working), degree(working), memory(program, parameters))
+    vector = sampled(start, grid)
     for _ in range(GRIDS):
-        problem = PreciseProblem(program, parameters, grid, digits + MARGIN)
-        tell(f"{digits} digits on {grid.size} nodes")
-        solved = solve_at_parameters(problem, vector, -digits - MARGIN)
-        vector = solved.unknowns
-        better = better_grid(problem, vector, digits)
+        problem = PreciseProblem(program, parameters, grid, working + MARGIN)
+        tell(f"{working} digits on {grid.size} nodes")
+        guess, vector = vector, solve_at_parameters(problem, vector, -working - MARGIN).unknowns
+        _require_near(problem, guess, vector)
+        better = better_grid(problem, vector, tail(working))
         if better is None:
             break
         vector, grid = moved(problem, vector, better), better
     else:
         raise ConvergenceError("the grid did not settle; ask for fewer digits")
-    first = every_value(problem, vector)
-    grid = confirming(grid)
-    tell(f"confirming on {grid.size} nodes")
-    vector = moved(problem, vector, grid)
-    problem = PreciseProblem(program, parameters, grid, digits + MARGIN + MORE)
-    solved = solve_at_parameters(problem, vector, -digits - MARGIN - MORE)
+    verify(problem, vector)
+    first, other = every_value(problem, vector), confirming(grid)
+    tell(f"confirming on {other.size} nodes")
+    vector = moved(problem, vector, other)
+    problem = PreciseProblem(program, parameters, other, working + MARGIN + MORE)
+    solved = solve_at_parameters(problem, vector, -working - MARGIN - MORE)
     second = every_value(problem, solved.unknowns)
     error = difference(first, second, problem)
+    rounding = -working - MARGIN  # smaller plateaus are what is left of a zero
     return PreciseState(
         {k: midpoint(v) for k, v in second.equal.items()},
-        {k: midpoint(v if magnitude(v) > -digits - MARGIN else arb(0)) for k, v in second.plateau.items()},
-        agreed(error, digits), 10.0**error, 10.0**solved.residual, grid.size, advice(error, digits),
+        {k: midpoint(v if magnitude(v) > rounding else arb(0)) for k, v in second.plateau.items()},
+        agreed(error, digits), 10.0**error, 10.0**solved.residual, other.size,
+        advice(error, digits),
     )  # fmt: skip
+
+
+def _require_near(problem: PreciseProblem, guess: Sequence[arb], found: Sequence[arb]) -> None:
+    with problem.precision():
+        distance = largest([a - b for a, b in zip(guess, found, strict=True)]) - largest(found)
+    if distance > _NEAR:
+        raise ConvergenceError(
+            "the start is no solution at these parameters: the next one is "
+            f"{10**distance:.1e} away, relative to its size"
+        )
 
 
 # ---- what the fold shares ------------------------------------------------------------------------
@@ -99,80 +133,24 @@ def precise_program(system: LagSystem) -> PreciseProgram:
     return PreciseProgram(LagProgram(system))
 
 
-def check(system: LagSystem, parameters: Mapping[Symbol, Expr], digits: int) -> None:
+def check(
+    system: LagSystem, parameters: Mapping[Symbol, Expr], start: LagPoint, digits: int
+) -> None:
     """Refuse what cannot be computed.
 
     Raises:
-        ParameterError: If digits are too few, or a parameter is missing or rounded.
+        ParameterError: If digits are too few, or a parameter is missing.
+        ConvergenceError: If the start is of another problem.
     """
     if digits < FEWEST:
         raise ParameterError(f"digits must be at least {FEWEST}, not {digits}")
     for p in system.parameters:
         if p not in parameters:
             raise ParameterError(f"the parameter {p} has no value")
-
-
-def degree(digits: int) -> int:
-    """Nodes per element."""
-    return 8 + round(0.8 * digits)
-
-
-def tail(digits: int) -> float:
-    """Digits to which functions of the lag are resolved."""
-    return _TAIL * digits + MARGIN
+    if start.scale != 1:
+        raise ConvergenceError("the start belongs to sources of another scale than 1")
 
 
 def memory(program: PreciseProgram, parameters: Mapping[Symbol, Expr]) -> float:
     """Memory of the slowest mode of a unit."""
     return LagProblem(program.program, parameters).filter.slowest
-
-
-def start_on(start: LagPoint, grid: PreciseGrid) -> list[arb]:
-    """Unknowns on a grid from a solution in doubles.
-
-    Raises:
-        ConvergenceError: If it is no solution on elements at μ = 1.
-    """
-    if not isinstance(start.grid, ElementGrid):
-        raise ConvergenceError("a solution on elements is needed to start from")
-    nodes = np.array([float(x) for x in grid.nodes()])
-    rows = [start.grid.interpolate(row, nodes) for row in start.decay]
-    return [arb(float(x)) for row in (start.plateau, *rows) for x in row]
-
-
-def better_grid(problem: PreciseProblem, vector: Sequence[arb], digits: int) -> PreciseGrid | None:
-    """A grid that resolves the decays of a solution; None if its own does."""
-    with problem.precision():
-        return improved(problem.grid, problem.split(vector)[1], tail(digits))
-
-
-def moved(problem: PreciseProblem, vector: Sequence[arb], grid: PreciseGrid) -> list[arb]:
-    """Unknowns on another grid."""
-    with problem.precision():
-        plateaus, decays = problem.split(vector)
-        rows = [problem.grid.moved(decay, grid) for decay in decays]
-        return [*plateaus, *(x for row in rows for x in row)]
-
-
-def difference(first: Values, second: Values, problem: PreciseProblem) -> float:
-    """log10 of the largest relative difference of an equal-time value."""
-    with problem.precision():
-        found = [-1e9]
-        for name, value in second.equal.items():
-            found.append(magnitude(first.equal[name] - value) - max(magnitude(value), -300.0))
-        return max(found)
-
-
-def agreed(error: float, digits: int) -> int:
-    """Digits that a relative difference (its log10) leaves, at most those asked for."""
-    return max(min(int(np.floor(-error)), digits), 0)
-
-
-def advice(error: float, digits: int) -> str:
-    """What to do about fewer digits than asked for."""
-    if agreed(error, digits) >= digits:
-        return ""
-    return (
-        f"two evaluations agree on {agreed(error, digits)} digits only: ask for a few digits more "
-        "than are needed; close to an onset or a fold digits are lost to the condition"
-    )

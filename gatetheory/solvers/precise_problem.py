@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb
 from numpy.typing import NDArray
 from sympy import Expr, Symbol, sympify
 
@@ -22,9 +22,8 @@ from gatetheory.codegen.precision_ball import bits_of, exact_to_ball, working_pr
 from gatetheory.errors import ConvergenceError, ParameterError
 from gatetheory.functions import instantiate
 from gatetheory.solvers.lag_problem import LagProgram
-from gatetheory.solvers.precise_convolution import Convolution
-from gatetheory.solvers.precise_filter import PreciseFilter, PreciseKernel, reduce_precisely, row_of
 from gatetheory.solvers.precise_grid import PreciseGrid
+from gatetheory.solvers.precise_linear import Lagged, PreciseLinear, known_sources
 
 Array = NDArray[np.float64]
 
@@ -43,7 +42,8 @@ class PreciseProgram:
         system = program.system
         if system.discrete:
             raise ParameterError(
-                "many digits are computed in continuous time only; for a map use digits=15"
+                "many digits of correlations are computed in continuous time only; for a map use "
+                "digits=15"
             )
         names = list(system.sources)
         values = [system.sources[names[s]] for s in program.sources]
@@ -53,10 +53,8 @@ class PreciseProgram:
         linear = [*system.mass, *system.drift, *system.drives, *system.noises, *system.statics]
         linear += [*system.intensities, *system.variances]
         linear += [e for c in system.covariances for e in (*c.first, *c.second)]
-        self.linear_symbols: set[Symbol] = set()
-        for entry in linear:
-            definite = instantiate(sympify(entry), system.definitions)
-            self.linear_symbols |= definite.free_symbols
+        definite = [instantiate(sympify(e), system.definitions) for e in linear]
+        self.linear_symbols: set[Symbol] = set().union(*(e.free_symbols for e in definite))
         self.values = self._compile(values)
         self.with_slopes = self._compile([*values, *at_lag, *at_zero])
         self.outputs = self._compile([*system.observables.values(), *system.sources.values()])
@@ -66,15 +64,6 @@ class PreciseProgram:
         return compile_pairs(
             [instantiate(e, definitions) for e in expressions], self.program.arguments
         )
-
-
-@dataclass(frozen=True)
-class PreciseCovariances:
-    """Covariances read by sources: at the nodes, at lag 0 and at infinite lag."""
-
-    lagged: list[list[arb]]
-    equal: list[arb]
-    plateau: list[arb]
 
 
 @dataclass(frozen=True)
@@ -103,40 +92,13 @@ class PreciseProblem:
         digits: int,
     ) -> None:
         self.program, self.parameters, self.grid = program, dict(parameters), grid
-        self.digits, self.bits = digits, bits_of(digits + SPARE_DIGITS)
-        system = program.program.system
-        self.system = system
+        self.system, self.digits, self.bits = (
+            program.program.system, digits, bits_of(digits + SPARE_DIGITS),
+        )  # fmt: skip
         with self.precision():
-            self.values = [exact_to_ball(parameters[p]) for p in system.parameters]
-            self._weights = [
-                (row_of(system, parameters, c.first), row_of(system, parameters, c.second))
-                for c in system.covariances
-            ]
-            self._drives, self._noises, self._statics = (
-                reduce_precisely(system, parameters, columns)
-                for columns in (system.drives, system.noises, system.statics)
-            )
-            self._intensities = row_of(system, parameters, system.intensities).entries()
-            self._variances = row_of(system, parameters, system.variances).entries()
-            parts = [self._linear(k) for k in program.program.read]
-        core = program.program.sources
-        self._terms = [
-            [(core.index(source), c) for source, c in terms if source in core]
-            for terms, _, _ in parts
-        ]
-        self._given = [(white, static) for _, white, static in parts]
-
-    def _linear(self, k: int) -> tuple[list[tuple[int, Convolution]], list[arb], arb]:
-        """What makes a covariance: convolutions by source, the white and the static part."""
-        terms = [
-            (source, Convolution(self.grid, kernel))
-            for drive, source in enumerate(self.system.drive_sources)
-            if not (kernel := self._kernel(self._drives, k, drive)).is_zero
-        ]
-        static = arb(0)
-        for w, variance in enumerate(self._variances):
-            static += variance * self._kernel(self._statics, k, w).total
-        return terms, self._noise(k), static
+            self.values = [exact_to_ball(parameters[p]) for p in self.system.parameters]
+            self.linear = PreciseLinear(self.system, parameters, grid)
+            self._rows = [self.linear.row(k) for k in program.program.read]
 
     def at(self, symbol: Symbol, value: Expr) -> PreciseProblem:
         """The same with another value of one parameter; what does not change is shared."""
@@ -153,108 +115,51 @@ class PreciseProblem:
         """The working precision of everything here."""
         return working_precision(self.bits)
 
-    def _kernel(self, filtered: PreciseFilter, k: int, column: int) -> PreciseKernel:
-        first, second = self._weights[k]
-        covariance = self.system.covariances[k]
-        kernel = filtered.kernel(first, second, column)
-        if covariance.first == covariance.second:  # one side serves for both
-            return PreciseKernel(kernel.ahead, kernel.ahead, kernel.instant, kernel.total)
-        return kernel
-
-    def _noise(self, k: int) -> list[arb]:
-        """What white noise leaves at the nodes and at lag 0."""
-        lags = [*self.grid.nodes(), arb(0)]
-        result = [arb(0)] * len(lags)
-        for w, intensity in enumerate(self._intensities):
-            if intensity.is_zero():
-                continue
-            side = self._kernel(self._noises, k, w).ahead
-            result = [r + 2 * intensity * side.at(lag) for r, lag in zip(result, lags, strict=True)]
-        return result
-
     @property
     def sources(self) -> int:
         """Number of sources in the core."""
         return len(self.program.program.sources)
-
-    @property
-    def size(self) -> int:
-        """Number of unknowns."""
-        return self.sources * (self.grid.size + 1)
 
     def split(self, vector: Sequence[arb]) -> tuple[list[arb], list[list[arb]]]:
         """Plateaus and decays of a vector of unknowns."""
         s, n = self.sources, self.grid.size
         return list(vector[:s]), [list(vector[s + a * n : s + (a + 1) * n]) for a in range(s)]
 
-    def response(self, vector: Sequence[arb]) -> PreciseCovariances:
-        """The covariances' linear part: what the sources leave of them."""
-        plateaus, decays = self.split(vector)
-        known = dict(enumerate(zip(plateaus, decays, strict=True)))
-        rows = [self._responding(terms, known) for terms in self._terms]
-        return PreciseCovariances([r[:-2] for r in rows], [r[-2] for r in rows], [r[-1] for r in rows])
+    def _known(self, vector: Sequence[arb]) -> dict[int, tuple[arb, list[arb]]]:
+        return known_sources(self.program.program.sources, *self.split(vector))
 
-    def _responding(
-        self, terms: Sequence[tuple[int, Convolution]], known: Mapping[int, tuple[arb, list[arb]]]
-    ) -> list[arb]:
-        """What sources, given as plateau and decay, leave at the nodes, lag 0 and infinity."""
-        total, constant = [arb(0)] * (self.grid.size + 1), arb(0)
-        for a, convolution in terms:
-            plateau, decay = known[a]
-            total = [t + f for t, f in zip(total, convolution(decay), strict=True)]
-            constant += convolution.kernel.total * plateau
-        return [*(t + constant for t in total), constant]
-
-    def covariance(self, k: int, known: Mapping[int, tuple[arb, list[arb]]]) -> list[arb]:
-        """Any covariance from all sources: at the nodes, at lag 0 and at infinite lag."""
-        terms, white, static = self._linear(k)
-        found = self._responding(terms, known)
-        return [x + w + static for x, w in zip(found, [*white, arb(0)], strict=True)]
-
-    def covariances(self, vector: Sequence[arb]) -> PreciseCovariances:
+    def covariances(self, vector: Sequence[arb]) -> list[Lagged]:
         """Covariances that sources read."""
-        c = self.response(vector)
-        for row, (white, static) in enumerate(self._given):
-            c.lagged[row] = [
-                x + w + static for x, w in zip(c.lagged[row], white[:-1], strict=True)
-            ]
-            c.equal[row] += white[-1] + static
-            c.plateau[row] += static
-        return c
+        known = self._known(vector)
+        return [row.covariance(known) for row in self._rows]
 
     def residual(self, vector: Sequence[arb]) -> list[arb]:
         """S − y, ordered as the unknowns."""
         with self.precision():
-            found = self._evaluated(self.program.values, vector)
-            return self._difference([list(row) for row in found.tolist()], vector)
+            return self._difference(self._evaluated(self.program.values, vector), vector)
 
     def linearized(self, vector: Sequence[arb]) -> tuple[list[arb], Slopes]:
         """The residual and what its Jacobian is made of."""
-        s, reads = self.sources, len(self._terms)
+        s, reads = self.sources, len(self._rows)
         with self.precision():
-            table = self._evaluated(self.program.with_slopes, vector).tolist()
+            table = self._evaluated(self.program.with_slopes, vector)
             blocks = [table[s + a * reads : s + (a + 1) * reads] for a in range(2 * s)]
             return self._difference(table[:s], vector), Slopes(blocks[:s], blocks[s:])
 
-    def _evaluated(self, program: PairProgram, vector: Sequence[arb]) -> arb_mat:
-        c = self.covariances(vector)
-        count = len(self.system.covariances)
-        at_lag: list[list[arb]] = [[arb(0)]] * count
-        at_zero = [arb(1)] * count
-        for row, k in enumerate(self.program.program.read):
-            at_lag[k] = [*c.lagged[row], c.plateau[row]]
-            at_zero[k] = c.equal[row]
+    def _evaluated(self, program: PairProgram, vector: Sequence[arb]) -> list[list[arb]]:
         covariances = self.system.covariances
-        for row, k in enumerate(self.program.program.read):
-            if covariances[k].first == covariances[k].second and not at_zero[k] > 0:
+        lags: list[arb | list[arb]] = [arb(0)] * len(covariances)
+        equal = [arb(1)] * len(covariances)
+        for k, c in zip(self.program.program.read, self.covariances(vector), strict=True):
+            if covariances[k].first == covariances[k].second and not c.equal > 0:
                 raise ConvergenceError(f"the variance in {covariances[k].name} is not positive")
-        lags = [row if len(row) > 1 else row[0] for row in at_lag]
-        return program(*lags, *at_zero, arb(0), *self.values, digits=self.digits)
+            lags[k], equal[k] = [*c.nodes, c.plateau], c.equal
+        found = program(*lags, *equal, arb(0), *self.values, digits=self.digits)
+        return [list(row) for row in found.tolist()]
 
     def _difference(self, values: Sequence[Sequence[arb]], vector: Sequence[arb]) -> list[arb]:
         plateaus, decays = self.split(vector)
-        ends = [row[-1] - p for row, p in zip(values, plateaus, strict=True)]
-        result = list(ends)
+        result = [row[-1] - p for row, p in zip(values, plateaus, strict=True)]
         for row, p, decay in zip(values, plateaus, decays, strict=True):
             result += [v - p - y for v, y in zip(row[:-1], decay, strict=True)]
         return result
@@ -262,16 +167,14 @@ class PreciseProblem:
     def times_jacobian(self, slopes: Slopes, vector: Sequence[arb]) -> list[arb]:
         """The Jacobian of the residual times a vector."""
         with self.precision():
-            c = self.response(vector)
+            known = self._known(vector)
+            moved = [row.linear(known) for row in self._rows]
             changes = []
             for lag, zero in zip(slopes.at_lag, slopes.at_zero, strict=True):
                 total = [arb(0)] * (self.grid.size + 1)
-                for k in range(len(self._terms)):
-                    lagged = [*c.lagged[k], c.plateau[k]]
-                    total = [
-                        t + a * x + b * c.equal[k]
-                        for t, a, x, b in zip(total, lag[k], lagged, zero[k], strict=True)
-                    ]
+                for a, b, c in zip(lag, zero, moved, strict=True):
+                    rows = zip(total, a, [*c.nodes, c.plateau], b, strict=True)
+                    total = [t + slope * x + other * c.equal for t, slope, x, other in rows]
                 changes.append(total)
             return self._difference(changes, vector)
 
@@ -282,32 +185,40 @@ class PreciseProblem:
             np.array([[[float(x) for x in row] for row in rows] for rows in table])
             for table in (slopes.at_lag, slopes.at_zero)
         )
-        result = np.zeros((s * (n + 1), s * (n + 1)))
+        result = -np.eye(s * (n + 1))
         own = [slice(s + a * n, s + (a + 1) * n) for a in range(s)]
-        for k, terms in enumerate(self._terms):
-            for b, convolution in terms:
-                matrix, total = convolution.matrix(), float(convolution.kernel.total)
-                for a in range(s):
-                    lag, zero = at_lag[a, k], at_zero[a, k]
-                    result[own[a], own[b]] += lag[:n, None] * matrix[:n]
-                    result[own[a], own[b]] += np.outer(zero[:n], matrix[n])
-                    result[a, own[b]] += zero[n] * matrix[n]
-                    result[own[a], b] += total * (lag + zero)[:n]
-                    result[a, b] += total * (lag + zero)[n]
+        for k, b, matrix, total in self._matrices():
+            for a in range(s):
+                lag, zero = at_lag[a, k], at_zero[a, k]
+                result[own[a], own[b]] += lag[:n, None] * matrix[:n] + np.outer(zero[:n], matrix[n])
+                result[a, own[b]] += zero[n] * matrix[n]
+                result[own[a], b] += total * (lag + zero)[:n]
+                result[a, b] += total * (lag + zero)[n]
         for a in range(s):
             result[own[a], a] -= 1
-        return result - np.eye(len(result))
+        return result
+
+    def _matrices(self) -> list[tuple[int, int, Array, float]]:
+        """Row, number in the core, convolution's matrix and total of every pair that is linked."""
+        core = self.program.program.sources
+        return [
+            (k, core.index(source), convolution.matrix, float(convolution.kernel.total))
+            for k, row in enumerate(self._rows)
+            for source, convolution in row.terms
+            if source in core
+        ]
 
     def amplitude_row(self) -> Array:
         """C(0) − C(∞) of the main covariance as a linear form of the unknowns, in doubles."""
-        n, row = self.grid.size, np.zeros(self.size)
-        for a, convolution in self._terms[self.program.program.main]:
-            start = self.sources + a * n
-            row[start : start + n] += convolution.matrix()[-1]
+        s, n = self.sources, self.grid.size
+        row = np.zeros(s * (n + 1))
+        for k, b, matrix, _ in self._matrices():
+            if k == self.program.program.main:
+                row[s + b * n : s + (b + 1) * n] += matrix[-1]
         return row
 
     def amplitude(self, vector: Sequence[arb]) -> arb:
         """C(0) − C(∞) of the main covariance, white noise left out."""
         with self.precision():
-            c, row = self.response(vector), self.program.program.main
-            return c.equal[row] - c.plateau[row]
+            main = self._rows[self.program.program.main].linear(self._known(vector))
+            return main.equal - main.plateau

@@ -15,7 +15,8 @@ class PreciseState:
         values: Equal-time values by name of covariance or observable, ``mpf``.
         plateaus: The same at infinite lag.
         digits: Digits that two evaluations agree on in every value, at most those asked for.
-        error: Largest relative difference of a value between the two evaluations.
+        error: Largest difference of a value or plateau between the two evaluations, relative to
+            the value.
         residual: Largest residual of the equations at the nodes, absolute.
         nodes: Nodes of the finer grid.
         advice: What could be done about fewer digits than asked for; empty if there are as many.
@@ -37,12 +38,12 @@ class PreciseFold:
     Args:
         along: Name of the parameter.
         value: Its value, ``mpf``.
-        at: Equal-time values of the covariances there. Next to a fold they move by the square root
-            of what the parameter moves by, so that they are known to fewer digits.
+        values: Equal-time values there by name of covariance or observable, ``mpf``.
         amplitude: C(0) − C(∞) of the main covariance there.
         curvature: d²p/da² of the parameter by that amplitude: positive where states exist above.
         digits: Digits of ``value`` that two evaluations agree on, at most those asked for.
-        digits_at: The same of the values in ``at``.
+        digits_of_values: The same of ``values``: next to a fold they move by the square root of
+            what the parameter moves by, so that they may be known to fewer digits.
         error: Relative difference of ``value`` between the two evaluations.
         residual: Largest residual of the equations at the nodes, absolute.
         nodes: Nodes of the finer grid.
@@ -51,11 +52,11 @@ class PreciseFold:
 
     along: str
     value: Any
-    at: Mapping[str, Any]
+    values: Mapping[str, Any]
     amplitude: Any
     curvature: float
     digits: int
-    digits_at: int
+    digits_of_values: int
     error: float
     residual: float
     nodes: int

@@ -1,12 +1,13 @@
 """Grids that resolve functions of the lag to a number of digits.
 
-The first grid follows the elements of a solution in doubles, extended until what decays has decayed;
-then elements are cut until their Legendre series end below the target.
+The first grid follows the elements of a solution in doubles, extended until what decays has
+decayed; then elements are cut until their Legendre series end below the target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, log2
 
 import numpy as np
@@ -17,6 +18,7 @@ from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.lag_grid import ElementGrid
 from gatetheory.solvers.lag_problem import LagPoint
 from gatetheory.solvers.precise_grid import PreciseGrid
+from gatetheory.solvers.precise_problem import PreciseProblem
 
 Array = NDArray[np.float64]
 
@@ -24,6 +26,42 @@ LARGEST = 6000  # unknowns whose matrix of doubles is still factorised
 _BITS = 24  # of an edge: widths are then exact, and shared by several elements
 _LONGEST = 60.0  # elements stay this short, in memories of a unit, so that the kernel ties them
 _WIDEST = 3  # an element is cut into at most 2^3 at once
+_TAIL = 0.75  # share of the digits to which functions are resolved: C(0) converges faster
+_BEYOND = 3  # digits added to it
+_STATIC = 1e-9  # decays smaller than this share of the plateaus are rounding
+
+
+def degree(digits: int) -> int:
+    """Nodes per element."""
+    return 8 + round(0.8 * digits)
+
+
+def tail(digits: int) -> float:
+    """Digits to which functions of the lag are resolved for so many digits of C(0)."""
+    return _TAIL * digits + _BEYOND
+
+
+def sampled(start: LagPoint, grid: PreciseGrid) -> list[arb]:
+    """Unknowns on a grid from a solution in doubles."""
+    nodes = np.array([float(x) for x in grid.nodes()])
+    rows = [start.grid.interpolate(row, nodes) for row in start.decay]
+    return [arb(float(x)) for row in (start.plateau, *rows) for x in row]
+
+
+def moved(problem: PreciseProblem, vector: Sequence[arb], grid: PreciseGrid) -> list[arb]:
+    """Unknowns on another grid."""
+    with problem.precision():
+        plateaus, decays = problem.split(vector)
+        rows = [problem.grid.moved(decay, grid) for decay in decays]
+        return [*plateaus, *(x for row in rows for x in row)]
+
+
+def better_grid(
+    problem: PreciseProblem, vector: Sequence[arb], digits: float
+) -> PreciseGrid | None:
+    """A grid that resolves the decays of a solution; None if its own does."""
+    with problem.precision():
+        return _improved(problem.grid, problem.split(vector)[1], digits)
 
 
 def first_grid(start: LagPoint, digits: float, degree: int, slowest: float) -> PreciseGrid:
@@ -42,8 +80,10 @@ def first_grid(start: LagPoint, digits: float, degree: int, slowest: float) -> P
     if not isinstance(grid, ElementGrid):
         raise ConvergenceError("a solution on elements is needed to start from")
     size = np.abs(start.decay).max()
+    if size <= _STATIC * max(float(np.abs(start.plateau).max()), 1e-300):
+        raise ConvergenceError("the solution to start from is static: nothing depends on the lag")
     last = np.abs(start.decay.reshape(len(start.decay), grid.elements, -1)[:, -1]).max()
-    fallen = -np.log10(max(float(last / size), 1e-14)) if size > 0 else 0.0
+    fallen = -np.log10(max(float(last / size), 1e-14))
     if fallen < 1:
         raise ConvergenceError("the solution to start from does not decay within its range")
     edges = [_short(e) for e in grid.edges]
@@ -70,7 +110,7 @@ def _extended(edges: Sequence[float], end: float) -> list[float]:
 
 def _bounded(edges: Sequence[float], slowest: float) -> tuple[float, ...]:
     result = [edges[0]]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         count = 1
         while (high - low) / count > _LONGEST * slowest:
             count *= 2
@@ -78,7 +118,7 @@ def _bounded(edges: Sequence[float], slowest: float) -> tuple[float, ...]:
     return tuple(result)
 
 
-def improved(
+def _improved(
     grid: PreciseGrid, decays: Sequence[Sequence[arb]], digits: float
 ) -> PreciseGrid | None:
     """A grid whose elements end below 10^−digits of the largest value; None if this one does.

@@ -89,9 +89,7 @@ class AmplitudeCurve:
         value: arb,
     ) -> None:
         self.along = along
-        self._base = PreciseProblem(
-            program, {**parameters, along: exact(value)}, grid, digits
-        )
+        self._base = PreciseProblem(program, {**parameters, along: exact(value)}, grid, digits)
         self._by_parameter: tuple[list[arb], arb] | None = None
 
     def precision(self) -> AbstractContextManager[None]:
@@ -156,8 +154,7 @@ class AmplitudeCurve:
         step = arb((1, -problem.bits // 3)) * (abs(value).mid() + arb((1, -20)))
         moved = self.problem((value + step).mid())
         column = [
-            (there - here) / step
-            for there, here in zip(moved.residual(vector), rest, strict=True)
+            (there - here) / step for there, here in zip(moved.residual(vector), rest, strict=True)
         ]
         corner = (moved.amplitude(vector) - problem.amplitude(vector)) / step
         self._by_parameter = column, corner
