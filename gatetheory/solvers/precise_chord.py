@@ -7,6 +7,7 @@ every step, so that radii tell the rounding of the last evaluation and nothing e
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -24,13 +25,18 @@ Array = NDArray[np.float64]
 
 _POOR = -4.0  # a step that gains less (in powers of ten) asks for a fresh matrix
 _MOST = 40
+_GROWTH = 1e4  # of entries, largest 1 before, beyond which elimination is not trusted
 
 
 class Chord:
     """A factorised matrix of doubles.
 
+    Linked elements are the classical case in which Gaussian elimination with partial pivoting may
+    lose all digits (Wright, SIAM J. Sci. Comput. 14, 231 (1993)): where its entries grow, an
+    orthogonal factorisation takes its place.
+
     Raises:
-        ConvergenceError: If it is singular.
+        ConvergenceError: If the matrix is singular.
     """
 
     def __init__(self, matrix: Array) -> None:
@@ -40,9 +46,10 @@ class Chord:
         rows = 1 / np.maximum(np.abs(matrix).max(axis=1), 1e-300)
         scaled = rows[:, None] * matrix
         columns = 1 / np.maximum(np.abs(scaled).max(axis=0), 1e-300)
+        scaled *= columns
         self._rows, self._columns = rows, columns
-        self._factors = scipy.linalg.lu_factor(scaled * columns, check_finite=False)
-        if not np.abs(np.diag(self._factors[0])).min() > 0:
+        self._solve, diagonal = _factorised(scaled)
+        if not np.abs(diagonal).min() > 0:
             raise ConvergenceError("the linearised lag system is singular")
 
     def solve(self, right: Sequence[arb]) -> list[arb]:
@@ -53,10 +60,20 @@ class Chord:
         power = round(top / np.log10(2))
         scale = arb((1, power))
         numbers = np.array([float((x / scale).mid()) for x in right])
-        found = self._columns * scipy.linalg.lu_solve(
-            self._factors, self._rows * numbers, check_finite=False
-        )
+        found = self._columns * self._solve(self._rows * numbers)
         return [arb(float(x)) * scale for x in found]
+
+
+def _factorised(matrix: Array) -> tuple[Callable[[Array], Array], Array]:
+    """Solves with a balanced matrix, and the diagonal of its triangular factor."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)  # the caller looks itself
+        factors = scipy.linalg.lu_factor(matrix, check_finite=False)
+    if np.abs(np.triu(factors[0])).max() < _GROWTH:
+        diagonal = np.diag(factors[0])
+        return lambda b: scipy.linalg.lu_solve(factors, b, check_finite=False), diagonal
+    q, r = scipy.linalg.qr(matrix, check_finite=False)
+    return lambda b: scipy.linalg.solve_triangular(r, q.T @ b, check_finite=False), np.diag(r)
 
 
 def largest(vector: Sequence[arb]) -> float:
