@@ -25,7 +25,7 @@ _HOME = {
     "gatetheory.equations.averages": ("GaussianAverage",),
     "gatetheory.theory.derive": ("Theory", "derive"),
     "gatetheory.pipeline": ("boundary", "eq", "simulate", "solve"),
-    "gatetheory.transitions": ("find_transition",),
+    "gatetheory.transitions": ("find_transition", "phase_diagram", "trace_transition"),
     "gatetheory.validation": ("validate",),
     "gatetheory.presentation": ("report",),
     "gatetheory.errors": (

@@ -104,7 +104,8 @@ def _cut_beyond_i(name: str, x: Any, analytic: bool) -> Any:
         return like(monotone(getattr(arb, name), real_part(x)), x)
     if analytic and x.real.contains(0) and not abs(x.imag) < 1:
         return not_a_number()
-    return getattr(x, name)()
+    # both are odd, and on the left flint's formula of asinh does not cancel
+    return -getattr(-x, name)() if x.real > 0 else getattr(x, name)()
 
 
 # ---- kinks, jumps and cases ----------------------------------------------------------------------

@@ -21,7 +21,6 @@ from typing import Any
 
 from flint import acb, arb
 
-Ball = arb | acb
 _NARROW = arb(2) ** -7
 """Up to this radius formulas are tight."""
 
@@ -53,7 +52,7 @@ def real_part(x: Any) -> arb:
     return x.real if isinstance(x, acb) else arb(x)
 
 
-def like(value: arb, x: Any) -> Ball:
+def like(value: arb, x: Any) -> Any:
     """A real value in the type of the argument."""
     return acb(value) if isinstance(x, acb) else value
 
@@ -61,7 +60,7 @@ def like(value: arb, x: Any) -> Ball:
 # ---- logistic, tanh, sech ----------------------------------------------------------------------
 
 
-def logistic(x: Any) -> Ball:
+def logistic(x: Any) -> Any:
     """1/(1 + e^{-x}), with no loss of relative accuracy in either tail."""
     if is_real(x):
         return like(monotone(_logistic, real_part(x)), x)
@@ -79,7 +78,7 @@ def _logistic(x: Any) -> Any:
     return 1 / (1 + (-x).exp())
 
 
-def tanh(x: Any) -> Ball:
+def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
     if is_real(x):
         return like(monotone(arb.tanh, real_part(x)), x)
@@ -90,7 +89,7 @@ def tanh(x: Any) -> Ball:
     return _disc(abs(slope).max(arb(1)))
 
 
-def sech(x: Any) -> Ball:
+def sech(x: Any) -> Any:
     """1/cosh."""
     if is_real(x):
         return like(even(arb.sech, real_part(x)), x)
@@ -112,7 +111,7 @@ def _disc(bound: arb) -> acb:
 # ---- softplus, logcosh -------------------------------------------------------------------------
 
 
-def softplus(x: Any) -> Ball:
+def softplus(x: Any) -> Any:
     """log(1 + e^x), analytic for |Im x| < π."""
     if is_real(x):
         return like(monotone(_softplus, real_part(x)), x)
@@ -123,7 +122,7 @@ def _softplus(x: Any) -> Any:
     return x.exp().log1p() if x.real < 0 else x + (-x).exp().log1p()
 
 
-def logcosh(x: Any) -> Ball:
+def logcosh(x: Any) -> Any:
     """Log cosh x, analytic for |Im x| < π/2."""
     if is_real(x):
         return like(even(_logcosh, real_part(x)), x)

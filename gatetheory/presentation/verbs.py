@@ -20,6 +20,7 @@ from gatetheory.presentation.page import write_report
 from gatetheory.presentation.progress import progress_bar
 from gatetheory.presentation.settings import count_of, model_of, result_of, values_of
 from gatetheory.presentation.solving import solve_verb, stopped
+from gatetheory.presentation.phase_diagram_verb import phase_diagram_verb
 from gatetheory.presentation.transition_verbs import transition_verb
 from gatetheory.presentation.text import equations_text, models_text, parameters_text
 from gatetheory.theory.derive import RESULTS
@@ -161,6 +162,7 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "equations": _equations,
     "solve": solve_verb,
     "transition": transition_verb,
+    "phase-diagram": phase_diagram_verb,
     "simulate": _simulate,
     "validate": _validate,
     "report": _report,

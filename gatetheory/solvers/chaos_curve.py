@@ -93,7 +93,7 @@ def trace(
     Raises:
         ConvergenceError: If the start is no solution.
     """
-    first = _settled(path, start, value, amplitude(path.problem(value), start))
+    first = settled(path, start, value, amplitude(path.problem(value), start))
     down, onset = _follow(path, first, window, onsets, growing=False)
     up: list[PathPoint] = []
     if upwards:
@@ -124,7 +124,7 @@ def _follow(
         if (target > limit) is growing:
             break
         try:
-            point = _settled(path, *_predicted(path, here, target), target)
+            point = settled(path, *predicted(path, here, target), target)
         except ConvergenceError:
             factor = factor**0.5
             if factor > _LEAST:
@@ -155,7 +155,7 @@ def _arrived(points: Sequence[PathPoint], onsets: Sequence[float]) -> float | No
     return None
 
 
-def _predicted(path: LagPath, here: PathPoint, target: float) -> tuple[LagPoint, float]:
+def predicted(path: LagPath, here: PathPoint, target: float) -> tuple[LagPoint, float]:
     """A guess at another amplitude: the tangent, or the same shape stretched as near an onset."""
     step = target - here.amplitude
     value = here.value + here.slope * step
@@ -180,7 +180,7 @@ def _predicted(path: LagPath, here: PathPoint, target: float) -> tuple[LagPoint,
     return min(guesses, key=miss), value
 
 
-def _settled(path: LagPath, point: LagPoint, value: float, target: float) -> PathPoint:
+def settled(path: LagPath, point: LagPoint, value: float, target: float) -> PathPoint:
     """The solution of an amplitude on a grid that resolves it."""
     for _ in range(_GRIDS):
         found = path.solve(point, value, target, CURVE, 1e-9)
@@ -218,7 +218,7 @@ def _turning_point(path: LagPath, a: PathPoint, b: PathPoint) -> tuple[PathPoint
     for _ in range(_TURNS):
         weight = sides[0] / (sides[0] - sides[1])
         target = ends[0].amplitude + weight * (ends[1].amplitude - ends[0].amplitude)
-        middle = _settled(path, *_predicted(path, min(ends, key=lambda e: abs(e.slope)), target),
+        middle = settled(path, *predicted(path, min(ends, key=lambda e: abs(e.slope)), target),
                           target)  # fmt: skip
         side = 0 if middle.slope * sides[0] > 0 else 1
         if side == last - 1:

@@ -1,10 +1,12 @@
 """A lag system along a parameter: Newton's method with the parameter as an unknown.
 
 At a prescribed amplitude a = C(0) − C(∞) of the main covariance the parameter p that belongs to it
-is found together with the solution, so that turning points of p(a) are ordinary points. The
-derivative of the sources by p is derived; where p also enters the linear laws of the fields (a time
-constant), the difference quotient of the residual takes its place in the Jacobian, and only there:
-what Newton's method converges to does not depend on it.
+is found together with the solution, so that turning points of p(a) are ordinary points. Instead of
+one parameter a straight line in several may be followed, p being the position on it.
+
+The derivative of the sources by p is derived; where p also enters the linear laws of the fields (a
+time constant), the difference quotient of the residual takes its place in the Jacobian, and only
+there: what Newton's method converges to does not depend on it.
 """
 
 from __future__ import annotations
@@ -51,41 +53,71 @@ class PathPoint:
     motion: Array
 
 
+@dataclass(frozen=True)
+class Line:
+    """A straight line in the space of parameters: base + p · direction.
+
+    Args:
+        base: Where p = 0.
+        direction: Change of each parameter with p.
+    """
+
+    base: Mapping[Symbol, float]
+    direction: Mapping[Symbol, float]
+
+    def at(self, value: float) -> dict[Symbol, float]:
+        """Values of the parameters at p."""
+        return {s: self.base[s] + value * d for s, d in self.direction.items()}
+
+    def __str__(self) -> str:
+        return " and ".join(s.name for s in self.direction)
+
+
+def axis(parameter: Symbol) -> Line:
+    """The line along which one parameter is p itself."""
+    return Line({parameter: 0.0}, {parameter: 1.0})
+
+
 class LagPath:
-    """A lag system with one parameter left open.
+    """A lag system with a parameter, or the position on a line of parameters, left open.
 
     Args:
         program: The compiled system.
-        parameters: Exact values; that of the open parameter is ignored.
-        along: The open parameter.
+        parameters: Exact values; those of open parameters are ignored.
+        along: The open parameter, or a line.
     """
 
     def __init__(
-        self, program: LagProgram, parameters: Mapping[Symbol, Expr], along: Symbol
+        self, program: LagProgram, parameters: Mapping[Symbol, Expr], along: Symbol | Line
     ) -> None:
-        self.program, self.parameters, self.along = program, dict(parameters), along
+        self.program, self.parameters = program, dict(parameters)
+        self.along = axis(along) if isinstance(along, Symbol) else along
         system = program.system
         laws = (system.drift, system.drives, system.noises, system.statics)
         entries = [
             *system.mass, *system.intensities, *system.variances, *(e for m in laws for e in m)
         ]  # fmt: skip
         definite = [instantiate(e, system.definitions) for e in entries]
-        self.moves_laws = any(e.has(along) for e in definite)
+        self.moves_laws = any(e.has(*self.along.direction) for e in definite)
         names = list(system.sources)
-        sources = [system.sources[names[s]] for s in program.sources]
-        derived = [instantiate(e, system.definitions).diff(along) for e in sources]
+        sources = [
+            instantiate(system.sources[names[s]], system.definitions) for s in program.sources
+        ]
+        derived = [e.diff(p) for p in self.along.direction for e in sources]
         self._slopes = compile_pairs(derived, program.arguments)
-        self._at = list(system.parameters).index(along)
         self._last: LagProblem | None = None
 
     def problem(self, value: float) -> LagProblem:
-        """The system at a value of the parameter."""
+        """The system at a value of p."""
+        moved = self.along.at(value)
         if self._last is None or self.moves_laws:
-            exact = {**self.parameters, self.along: sympy.Float(value, 17)}
-            self._last = LagProblem(self.program, exact)
+            exact = {s: sympy.Float(v, 17) for s, v in moved.items()}
+            self._last = LagProblem(self.program, {**self.parameters, **exact})
         same = copy(self._last)  # shares what the linear laws alone determine
-        same.values = [*same.values]
-        same.values[self._at] = float(value)
+        same.values = [
+            float(moved.get(s, v))
+            for s, v in zip(self.program.system.parameters, self._last.values, strict=True)
+        ]
         return same
 
     def by_parameter(
@@ -101,8 +133,9 @@ class LagPath:
         c = problem.covariances_at(point)
         lagged = np.hstack([c.lagged, c.plateau[:, None]])
         found = self._slopes(*problem.pair_arguments(lagged, c.equal), tolerance=tolerance)
-        found = found * point.scale
-        return np.concatenate([found[:, -1], found[:, :-1].ravel()]), 0.0
+        parts = found.reshape(len(self.along.direction), problem.sources, -1)
+        total = np.tensordot(list(self.along.direction.values()), parts, axes=1) * point.scale
+        return np.concatenate([total[:, -1], total[:, :-1].ravel()]), 0.0
 
     def solve(
         self, point: LagPoint, value: float, amplitude: float, tolerance: float, target: float
@@ -155,7 +188,7 @@ class LagPath:
     def _bordered(
         self, problem: LagProblem, point: LagPoint, value: float, tolerance: float
     ) -> tuple[Array, Array, Array, Array | None]:
-        """Residual, Jacobian with the parameter and the amplitude, the amplitude's row, the space."""
+        """Residual, Jacobian with p and the amplitude, the amplitude's row, the space."""
         residual, jacobian, _ = problem.linearized(point, tolerance)
         by_value, shift = self.by_parameter(problem, point, value, tolerance)
         row = np.concatenate([np.zeros(problem.sources), amplitude_row(problem, point).ravel()])

@@ -80,17 +80,16 @@ def _fold_point(path: LagPath, fold: Fold, digits: int) -> TransitionPoint:
 
 def _precise(path: LagPath, fold: Fold, digits: int) -> TransitionPoint:
     system, start = path.program.system, fold.at
-    parameters = {**path.parameters, path.along: start.value}
+    (along,) = path.along.direction
+    parameters = {**path.parameters, along: start.value}
     found: Any
     if potential_of(system, parameters) is not None:
         equal = path.problem(start.value).covariances_at(start.point).equal[path.program.main]
         found = fold_in_parameter(
-            system, path.parameters, path.along, (float(equal), start.value), digits
+            system, path.parameters, along, (float(equal), start.value), digits
         )
     else:
-        found = fold_precisely(
-            system, path.parameters, path.along, start.point, start.value, digits
-        )
+        found = fold_precisely(system, path.parameters, along, start.point, start.value, digits)
     return TransitionPoint(
         value=found.value, kind="fold", at=dict(found.values), digits=found.digits,
         residual=found.residual,

@@ -84,17 +84,22 @@ def find_chaos(path: LagPath, onsets: Sequence[float], window: tuple[float, floa
     curves: list[Curve] = []
     for onset in own:
         curves += _from_onset(path, onset, own, window)
+    failed = 0
     probes = [float(p) for p in spread(low, high, PROBES)]
     for value in probes:
         if any(c.low <= value <= c.high for c in curves) or not _may_hide(path, value):
             continue
-        for start in _states(path, value):
+        states = _states(path, value)
+        failed += states is None
+        for start in states or ():
             curves.append(trace(path, start, value, window, own, upwards=True))
     text = (
-        f"{path.along} from {low:.6g} to {high:.6g}: {len(own)} onset(s), {len(curves)} curve(s) of "
-        f"chaotic states, and {PROBES} values for states apart from them (where the quiet state "
+        f"{path.along} from {low:.6g} to {high:.6g}: {len(own)} onset(s), {len(curves)} curve(s) "
+        f"of chaotic states, and {PROBES} values for states apart from them (where the quiet state "
         f"responds by {_WEAK:g} or more)"
     )
+    if failed:
+        text += f"; the search failed at {failed} of them"
     return ChaosRange(tuple(_boundaries(path, curves, own, window)), text)
 
 
@@ -121,13 +126,13 @@ def _may_hide(path: LagPath, value: float) -> bool:
         return False
 
 
-def _states(path: LagPath, value: float) -> list[LagPoint]:
-    """The chaotic state of largest amplitude, if there is one."""
+def _states(path: LagPath, value: float) -> list[LagPoint] | None:
+    """The chaotic state of largest amplitude, if there is one; None where the search fails."""
     try:
         problem = path.problem(value)
         points = search(problem).points
-    except ConvergenceError:
-        return []
+    except (ConvergenceError, DerivationError):
+        return None
     return sorted(points, key=lambda p: amplitude(problem, p))[-1:]
 
 

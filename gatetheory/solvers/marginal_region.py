@@ -70,9 +70,7 @@ def _middle(a: float, b: float) -> float:
     return float(np.sqrt(a * b)) if a > 0 else (a + b) / 2
 
 
-def _is_marginal(
-    value: float, roots: Callable[[float], list[Unknowns]], growth: Growth
-) -> bool:
+def _is_marginal(value: float, roots: Callable[[float], list[Unknowns]], growth: Growth) -> bool:
     for unknowns in roots(value):
         if all(unknowns):
             every, opened = growth(unknowns, value)

@@ -145,7 +145,9 @@ def _refined(
             (f, slope, _), noise = exact.border(x, y, state)
             step = f / slope
             x -= step
-            if abs(step) < context.mpf(10) ** (-digits - 2) * abs(x):
+            # At the border itself x vanishes: no step is then smaller than the noise.
+            floor = 2 * abs(noise / slope)
+            if abs(step) < max(context.mpf(10) ** (-digits - 2) * abs(x), floor):
                 break
         else:
             raise ConvergenceError(f"Newton's method did not reach {digits} digits on the boundary")

@@ -53,7 +53,10 @@ class SourceExpansion:
         return ImmutableDenseMatrix(self.slopes * self.response.static)
 
     def along(
-        self, lagged: ImmutableDenseMatrix, equal: ImmutableDenseMatrix, amplitudes: tuple[Symbol, ...]
+        self,
+        lagged: ImmutableDenseMatrix,
+        equal: ImmutableDenseMatrix,
+        amplitudes: tuple[Symbol, ...],
     ) -> list[Poly]:
         """Every source where C(τ) and C(0) are given polynomials in amplitudes."""
         count = len(self.system.covariances)
@@ -61,14 +64,16 @@ class SourceExpansion:
         for expansion in self.sources:
             values = dict(zip(expansion.symbols, [*lagged, *equal], strict=True))
             assert len(values) == 2 * count
-            total = sum(
-                (expansion.of_degree(d) for d in range(1, ORDER + 1)), S.Zero
-            ).subs(KAPPA, 0)
+            total = sum((expansion.of_degree(d) for d in range(1, ORDER + 1)), S.Zero).subs(
+                KAPPA, 0
+            )
             result.append(Poly(total.xreplace(values), *amplitudes))
         return result
 
 
-def expand_sources(system: LagSystem, response: SlowResponse, at: Mapping[Symbol, Expr]) -> SourceExpansion:
+def expand_sources(
+    system: LagSystem, response: SlowResponse, at: Mapping[Symbol, Expr]
+) -> SourceExpansion:
     """Expand the sources at the zero state.
 
     Raises:

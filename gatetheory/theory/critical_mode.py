@@ -88,7 +88,9 @@ def critical_mode(gain: ImmutableDenseMatrix, at_onset: Define) -> CriticalMode:
     """
     adjugate = (sympy.eye(gain.rows) - gain).adjugate().applyfunc(sympy.factor)
     place = pivot([[at_onset(e) for e in adjugate.row(i)] for i in range(gain.rows)])
-    several = "several modes of the zero state become unstable at once; there is no single amplitude"
+    several = (
+        "several modes of the zero state become unstable at once; there is no single amplitude"
+    )
     if place is None:
         raise DerivationError(several)
     i, j = place

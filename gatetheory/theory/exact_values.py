@@ -43,9 +43,7 @@ def _without_minus(numerator: Expr, denominator: Expr) -> tuple[Expr, Expr]:
     return numerator, denominator
 
 
-def defined(
-    expression: Expr, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]
-) -> Expr:
+def defined(expression: Expr, definitions: Mapping[str, Lambda], at: Mapping[Symbol, Expr]) -> Expr:
     """An expression with the definitions of its nonlinearities and values of parameters put in."""
     return tidy(instantiate(sympy.sympify(expression), definitions).subs(dict(at)))
 
@@ -143,9 +141,10 @@ def divides(factor: Expr, expression: Expr) -> bool:
     """Whether an expression is a multiple of another, so that it vanishes where the other does."""
     numerator = sympy.fraction(tidy(factor))[0]
     rest = sympy.fraction(tidy(expression / numerator))[1]
-    return not rest.free_symbols & numerator.free_symbols or not sympy.gcd(
-        rest, numerator
-    ).free_symbols
+    return (
+        not rest.free_symbols & numerator.free_symbols
+        or not sympy.gcd(rest, numerator).free_symbols
+    )
 
 
 def real_where(values: Sequence[Expr]) -> tuple[Expr, ...]:
@@ -179,9 +178,7 @@ def _is_below_zero(root: Expr) -> bool:
     return signs == {False}
 
 
-def lies_in_domain(
-    values: Mapping[Symbol, Expr], at: Mapping[Symbol, Expr], bind: Check
-) -> bool:
+def lies_in_domain(values: Mapping[Symbol, Expr], at: Mapping[Symbol, Expr], bind: Check) -> bool:
     """Whether a point made of numbers is one the model accepts; open points always are."""
     known = {**at, **values}
     numbers = {s.name: v for s, v in known.items() if sympy.sympify(v).is_number}

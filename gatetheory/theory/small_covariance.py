@@ -92,9 +92,7 @@ def _series(average: GaussianAverage, small: tuple[Symbol, ...], order: int) -> 
     return GaussianAverage(taylor, names, sigma)
 
 
-def _derivatives(
-    f: Expr, names: tuple[Symbol, ...], highest: int
-) -> dict[tuple[int, ...], Expr]:
+def _derivatives(f: Expr, names: tuple[Symbol, ...], highest: int) -> dict[tuple[int, ...], Expr]:
     """∂^α f(0) up to a total order; of a product variable by variable where it separates."""
     constant, factors = f.as_independent(*names, as_Add=False)
     separate = [Mul(*(g for g in Mul.make_args(factors) if g.has(x))) for x in names]

@@ -71,7 +71,9 @@ def curvature(power: Expr) -> Expr:
     """f''/f of f = sechᵖ(x), in S = sech²."""
     f = sech(_X) ** power
     ratio = sympy.expand(sympy.powsimp(sympy.expand(f.diff(_X, 2) / f)))
-    return sympy.expand(ratio.subs(tanh(_X) ** 2, 1 - sech(_X) ** 2).subs(sech(_X), sympy.sqrt(_SECH2)))
+    return sympy.expand(
+        ratio.subs(tanh(_X) ** 2, 1 - sech(_X) ** 2).subs(sech(_X), sympy.sqrt(_SECH2))
+    )
 
 
 def _terms(expression: Expr) -> tuple[Expr, Expr]:

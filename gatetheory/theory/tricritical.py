@@ -23,7 +23,7 @@ from gatetheory.equations.lag_system import LagSystem
 from gatetheory.equations.onset import TricriticalPoint
 from gatetheory.equations.provenance import Assumption, Equation, EquationSet, Step
 from gatetheory.equations.shapes import SelfConsistency
-from gatetheory.errors import DerivationError
+from gatetheory.errors import DerivationError, NoTransitionError
 from gatetheory.references import PRICE
 from gatetheory.theory.amplitude import expand_sources
 from gatetheory.theory.critical_mode import critical_mode, is_first_instability, onset_condition
@@ -116,9 +116,7 @@ def tricritical_dynamic(
 
     def decide(at_onset: Define) -> tuple[Expr, tuple[Step, ...]]:
         mode, equation = one_amplitude(expansion, at_onset)
-        coefficient = sympy.factor(
-            decisive_coefficient({n: getattr(equation, n) for n in NAMES})
-        )
+        coefficient = sympy.factor(decisive_coefficient({n: getattr(equation, n) for n in NAMES}))
         steps = (
             Step("critical mode", "covariances along it", equation.covariances),
             Step("feedback", "coefficient m of C(0) C(τ)", equation.feedback),
@@ -196,7 +194,7 @@ def _point(
     border = conditions.define(onset_condition(conditions.gain))
     if not border.free_symbols & set(parameters):
         first, second = parameters
-        raise DerivationError(
+        raise NoTransitionError(
             f"the stability of the zero state depends neither on {first} nor on {second}"
         )
     for inner, outer in ((parameters[1], parameters[0]), parameters):
@@ -206,7 +204,7 @@ def _point(
             continue
         if not found:
             names = " and ".join(map(str, parameters))
-            raise DerivationError(
+            raise NoTransitionError(
                 f"there is no {conditions.kind} tricritical point in the domain of {names} at these "
                 "parameters"
             )
@@ -285,7 +283,9 @@ def _equations(
     ]
     if len(values) == 1:
         real = real_where(values[0])
-        extra = (Step("reality", f"needs {' and '.join(f'{r} > 0' for r in real)}"),) if real else ()
+        extra = (
+            (Step("reality", f"needs {' and '.join(f'{r} > 0' for r in real)}"),) if real else ()
+        )
         found += [
             Equation(
                 p.name, p, v, f"{kind} tricritical point", (*steps, *extra), assumptions, references
