@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import SelfConsistency, SpectralCondition
+from gatetheory.equations.transition import TransitionConditions
 from gatetheory.errors import DerivationError
 from gatetheory.theory.static_transitions import (
     fold_conditions,
@@ -39,12 +41,13 @@ def derive_transitions(
     """Every condition that exists for the model, at its default parameters for the zero state."""
     defaults = {p: v for p, v in fixed_points.bind(None).items() if v.is_zero}
     found: list[Equation] = []
-    for build in (
+    builders: tuple[Callable[[], TransitionConditions], ...] = (
         lambda: zero_state_conditions(fixed_points, spectrum, defaults),
         lambda: fold_conditions(fixed_points),
         lambda: stability_conditions(fixed_points, spectrum),
         lambda: marginal_conditions(fixed_points, spectrum)[1],
-    ):
+    )
+    for build in builders:
         try:
             found.append(build().equations.equations[-1])
         except DerivationError:
