@@ -268,10 +268,14 @@ def _status(pilot: Pilot, discrete: bool) -> tuple[str, str]:
     if pilot.settled.kind == "quiet" and not pilot.too_short:
         return "no_chaotic_state", "covariances become constant: the network comes to rest"
     if pilot.settled.kind == "stuck" and pilot.undecayed <= _SLOW:
+        grid, history = pilot.grid, pilot.settled.history
+        lag = grid.step * max(decay_lag(s) for s in pilot.settled.spectra)
         return "not_converged", (
-            f"no self-consistent covariance within {_MOST} iterations (residual "
-            f"{pilot.settled.history[-1]:.1e}); near an onset, or the unit remembers how it "
-            "started: try another loudness, or a longer window"
+            f"no self-consistent covariance within {len(history)} iterations (residual "
+            f"{history[-1]:.1e}): near an onset, where another loudness may help, or units forget "
+            f"so slowly (last iterate: a lag of {lag:.3g} leaves a tenth) that {PILOT} paths over "
+            f"the window {grid.window:g} do not determine the time scale; a network would need a "
+            "burn-in of many times that lag. Try a longer window, or a less steep gate"
         )
     return ("not_converged", _too_slow(pilot.grid, discrete)) if pilot.too_short else ("ok", "")
 
