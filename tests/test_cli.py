@@ -329,7 +329,7 @@ BAD = [
     (["report", "nothing"], "there is no model"),
     (["report", "classical", "--out", __file__], "cannot make the folder"),
     (["report", "classical", "--units", "0"], "--units"),
-    (["transition", "gated", "fold"], "transition"),
+    (["transition", "gated", "fold"], "say along which"),
 ]
 
 

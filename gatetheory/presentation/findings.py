@@ -14,6 +14,7 @@ from gatetheory.comparison import Validation
 from gatetheory.errors import GatetheoryError, ParameterError
 from gatetheory.model import Model
 from gatetheory.pipeline import boundary, derive, solve
+from gatetheory.presentation.transition_findings import transitions_of
 from gatetheory.simulation import (
     draw_network,
     eigenvalues,
@@ -22,6 +23,7 @@ from gatetheory.simulation import (
     singular_moments,
 )
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
+from gatetheory.solvers.transition_records import Transition
 from gatetheory.theory.derive import Theory
 from gatetheory.validation import draw_state, validate
 from gatetheory.validation.chaotic_state import ACCURACY, ChaoticState, chaotic_state, run_sizes
@@ -75,6 +77,7 @@ class Findings:
     moments: Moments | Missing
     sample: Sample | Missing
     chaos: ChaoticState | Missing
+    transitions: Mapping[str, Transition | str] | Missing
     validation: Validation | Missing
 
 
@@ -119,17 +122,21 @@ def gather(
     chaos: ChaoticState | Missing = Missing("it was not asked for")
     if dynamics:
         sizes, count = run_sizes(check_sizes(units)), options.get("seeds", SEEDS)
-        work = Work(stages.within(25, 65), 2 * len(sizes) * count)
+        work = Work(stages.within(25, 60), 2 * len(sizes) * count)
         chaos = _attempt(
             lambda: chaotic_state(theory, at, sizes, count, accuracy=accuracy, step=work.step)
         )
+    stages.reached(60)
+    turns = _attempt(lambda: transitions_of(theory, at))
     stages.reached(65)
     options["dynamics"] = chaos if isinstance(chaos, ChaoticState) else False
     validation = _attempt(
         lambda: validate(model, at, units=units, progress=stages.within(65, 100), **options)
     )
     stages.reached(100)
-    return Findings(model, parameters, theory, points, spectra, moments, sample, chaos, validation)
+    return Findings(
+        model, parameters, theory, points, spectra, moments, sample, chaos, turns, validation
+    )
 
 
 def _attempt(compute: Callable[[], T]) -> T | Missing:

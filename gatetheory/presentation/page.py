@@ -12,7 +12,7 @@ from typing import Any
 from gatetheory.errors import ParameterError
 from gatetheory.model import Model, zoo
 from gatetheory.presentation.chaos_section import chaos_section
-from gatetheory.presentation.findings import SEED, Findings, Progress, Sample, gather
+from gatetheory.presentation.findings import SEED, Findings, Missing, Progress, Sample, gather
 from gatetheory.presentation.html import Html, element, join, prose
 from gatetheory.presentation.model_sections import (
     Assumptions,
@@ -23,9 +23,11 @@ from gatetheory.presentation.model_sections import (
 )
 from gatetheory.presentation.result_sections import (
     glance_section,
+    missing,
     solutions_section,
     spectrum_section,
 )
+from gatetheory.presentation.transitions_section import transitions_section
 from gatetheory.presentation.validation_section import validation_section
 from gatetheory.references import Reference
 from gatetheory.validation.chaotic_state import ACCURACY
@@ -98,6 +100,7 @@ def page(found: Findings) -> str:
         ("solutions", "Solutions", solutions_section(found)),
         ("spectrum", "Spectrum", spectrum_section(found)),
         ("chaos", "Chaotic state", chaos_section(found)),
+        ("transitions", "Transitions", _transitions(found)),
         ("validation", "Theory and simulation", validation_section(found)),
     ]
     assumptions.marks(found.model.references)
@@ -122,6 +125,12 @@ def page(found: Findings) -> str:
         ),
         footer=_footer(found),
     )
+
+
+def _transitions(found: Findings) -> Html:
+    if isinstance(found.transitions, Missing):
+        return missing(found.transitions)
+    return transitions_section(found.theory, found.transitions)
 
 
 def _parameters(found: Findings) -> Html:

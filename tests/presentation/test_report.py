@@ -103,10 +103,11 @@ def test_it_tells_everything(page: str) -> None:
         *("classical random network", "Single-site process", "Derived equations", "Solutions"),
         *("Spectrum", "Theory and simulation", "Assumptions", "References", "spectral abscissa"),
         *("✓ agrees", "gain of φ", "17/10", "derivation", "How this page was made"),
+        *("Chaotic state", "Transitions", "the zero state loses stability"),
         *("Chaos in Random Neural Networks", "N = 20, 40"),
     ):
         assert words in page, words
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 6  # two of them of the chaotic state
 
 
 def test_the_same_call_writes_the_same_bytes(page: str, tmp_path: Path) -> None:
