@@ -66,9 +66,17 @@ class Newton:
         self.arguments = (*program.conditions.unknowns, *given, *((FREQUENCY,) * crossing))
 
     def residual(self, compile: Compile, x: Sequence[Any], digits: int) -> list[Any]:
-        """The conditions at a point."""
-        program = compile(self.expressions, self.arguments, digits)
-        return [*program(*self.values_at(x)).values]
+        """The conditions at a point, to so many digits of 1, and of the smallest unknown.
+
+        Programs give relative digits, which a quantity next to zero does not have: 1 is added
+        before and taken off after.
+        """
+        held = [abs(v) for v in x[: len(self.program.conditions.unknowns)]]
+        small = max([0, *(int(-mpmath.log10(v)) + 1 for v in held if 0 < v < 1)])
+        program = compile([e + 1 for e in self.expressions], self.arguments, digits + small)
+        context = mpmath.mp.clone()
+        context.dps = digits + small + 10
+        return [context.mpf(v) - 1 for v in program(*self.values_at(x)).values]
 
     def slopes(self, compile: Compile, x: Sequence[Any], digits: int) -> list[list[Any]]:
         """Their derivatives, a row for each condition."""
