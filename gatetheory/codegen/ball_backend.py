@@ -31,7 +31,7 @@ from gatetheory.codegen.precision_ball import (
 from gatetheory.codegen.program import Evaluation
 from gatetheory.codegen.quadrature_ball import BallQuadrature
 from gatetheory.codegen.rewriting import stable
-from gatetheory.errors import ConvergenceError, ParameterError
+from gatetheory.errors import ConvergenceError, DerivationError, ParameterError
 
 name = "ball"
 DIGITS = 30
@@ -51,6 +51,15 @@ def compile(
         DerivationError: If a function has no ball arithmetic, or an average ties several variables.
     """
     return _compiled(tuple(map(sympify, outputs)), tuple(arguments), digits)
+
+
+def can_enclose(outputs: Sequence[Expr], arguments: Sequence[Symbol]) -> bool:
+    """Whether all averages and functions of some outputs have an enclosure."""
+    try:
+        compile(outputs, arguments)
+    except DerivationError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=512)

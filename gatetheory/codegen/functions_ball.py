@@ -71,8 +71,8 @@ def _root(x: Any, analytic: bool) -> Any:
         return x.sqrt(analytic=analytic)
     x = arb(x)
     if x > 0:
-        return x.sqrt()
-    return monotone(arb.sqrt, _not_negative(x)) if x.upper() >= 0 else arb.nan()
+        return monotone(arb.sqrt, x)
+    return arb(0).union(x.upper().sqrt()) if x.upper() >= 0 else arb.nan()
 
 
 def _real_power(x: Any, y: Any, analytic: bool) -> Any:
@@ -85,11 +85,6 @@ def _real_power(x: Any, y: Any, analytic: bool) -> Any:
         top = x.upper()
         return arb(0).union(top**y) if top > 0 else arb(0)
     return arb.nan()
-
-
-def _not_negative(x: arb) -> arb:
-    """The part of a ball that touches 0 which is not negative: [0, upper]."""
-    return x if x.lower() >= 0 else arb(0).union(x.upper())
 
 
 def _log(x: Any, analytic: bool) -> Any:

@@ -34,6 +34,9 @@ _WIDENINGS = 24
 _SPARE_BITS = 16
 """Averages are computed to so many bits more than their arguments are known to."""
 _BISECTION = 1.5
+_KINK_BITS = 3
+_EVALUATIONS = (4000, 40)
+"""Most evaluations of a bisection: so many, and so many per bit."""
 
 
 class BallQuadrature:
@@ -92,7 +95,8 @@ class BallQuadrature:
                 return [arb(v) for v in self._balls(*values)(arb(0))]
         known = min((int(v.rel_one_accuracy_bits()) for v in (variance, *values)), default=bits)
         # Where a kink or a jump may lie, bisection is in vain: it ends before.
-        bits = max(min(bits, known + (_SPARE_BITS if self._is_analytic else -8)), _SPARE_BITS)
+        spare = _SPARE_BITS if self._is_analytic else -_KINK_BITS
+        bits = max(min(bits, known + spare), _SPARE_BITS)
         with working_precision(bits + BOX_BITS):
             s = BALLS.names["sqrt"](variance)
         scales = self._scales(s, values)
@@ -188,7 +192,12 @@ class BallQuadrature:
                     return acb(kernel(s * u)[i]) * (-u * u / 2).exp()
 
                 integral = acb.integral(
-                    integrand, arb(-reach), arb(reach), rel_tol=arb(2) ** -bits, abs_tol=goal
+                    integrand,
+                    arb(-reach),
+                    arb(reach),
+                    rel_tol=arb(2) ** -bits,
+                    abs_tol=goal,
+                    eval_limit=_EVALUATIONS[0] + _EVALUATIONS[1] * bits,
                 )
                 results.append(integral.real)
         return results

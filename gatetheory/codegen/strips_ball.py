@@ -78,18 +78,41 @@ def line_integrals(kernel: Kernel, s: arb, reach: float, height: float) -> list[
     return None if waiting else totals
 
 
-def side_bounds(kernel: Kernel, s: arb, reach: float, height: float) -> list[arb] | None:
-    """Bounds of |f(su)| on the sides Re u = ±reach, 0 ≤ Im u ≤ height."""
-    largest: list[arb] = []
-    waiting = [(end, 0.0, height) for end in (-reach, reach)]
-    for _ in range(MOST_BOXES):
+def side_integrals(
+    kernel: Kernel, s: arb, reach: float, height: float, turning: arb
+) -> list[arb] | None:
+    """Bounds of ∫ |f(su)| e^{(y² - R²)/2 - κy} dy on both sides Re u = ±R, 0 ≤ y ≤ height.
+
+    The exponent is convex in y: on a piece of a side the weight is largest at one of its ends.
+
+    Args:
+        kernel: Gives f.
+        s: Standard deviation.
+        reach: R.
+        height: Height of the sides.
+        turning: κ.
+
+    Returns:
+        One bound per output; None if the sides could not be covered.
+    """
+    count = max(round(height / SEGMENT), 1)
+    ends = [height * k / count for k in range(count)] + [height]
+    waiting = [(side, *piece) for side in (-reach, reach) for piece in pairwise(ends)]
+    most = MOST_BOXES + 2 * count
+    totals: list[arb] = []
+    for _ in range(most):
         if not waiting:
-            return largest
-        end, bottom, top = waiting.pop()
-        bounds = sizes(kernel, s * acb(arb(end), interval(bottom, top)))
+            return totals
+        side, bottom, top = waiting.pop()
+        bounds = sizes(kernel, s * acb(arb(side), interval(bottom, top)))
         if bounds is None:
             middle = (bottom + top) / 2
-            waiting += [(end, bottom, middle), (end, middle, top)]
+            waiting += [(side, bottom, middle), (side, middle, top)]
             continue
-        largest = [a.max(b) for a, b in zip(largest or bounds, bounds, strict=True)]
-    return None if waiting else largest
+        weights = [
+            ((arb(y) ** 2 - arb(reach) ** 2) / 2 - turning * arb(y)).exp() for y in (bottom, top)
+        ]
+        share = weights[0].max(weights[1]) * (arb(top) - arb(bottom))
+        previous = totals or [arb(0)] * len(bounds)
+        totals = [(t + b * share).upper() for t, b in zip(previous, bounds, strict=True)]
+    return None if waiting else totals

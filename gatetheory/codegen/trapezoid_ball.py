@@ -7,11 +7,11 @@ sum, and what is left over is
     |∫_{-R}^{R} F du - h Σ_{|k| ≤ N} F(kh)| ≤ 2 M/(e^{2πa/h} - 1) + E,
 
 M = ∫ |F| along Im z = a (by reflection the same below). On the sides Re z = ±R the exponential is
-negative real, and the integrand there is at most |F| e^{-2π|y|/h}, so that
+negative real, so that with F = f e^{-u²/2} and z = ±R + iy they leave at most
 
-    E ≤ 4 a S max(e^{-R²/2}, e^{(a² - R²)/2 - 2πa/h}),    S = sup |f| on the sides,
+    E = 2 Σ_± ∫_0^a |f| e^{(y² - R²)/2 - 2πy/h} dy.
 
-because the exponent is convex in y. M and S come from ball evaluations on boxes.
+M and E come from ball evaluations on boxes.
 
 Source: L. N. Trefethen and J. A. C. Weideman, SIAM Rev. 56, 385 (2014), theorem 5.1, cut off at R.
 """
@@ -27,7 +27,7 @@ import flint
 from flint import arb
 
 from gatetheory.codegen.precision_ball import working_precision
-from gatetheory.codegen.strips_ball import Kernel, is_analytic, line_integrals, side_bounds
+from gatetheory.codegen.strips_ball import Kernel, is_analytic, line_integrals, side_integrals
 
 BOX_BITS = 64
 _NEAR_POLE = 0.9
@@ -108,15 +108,12 @@ def _rule(
     if nodes > most:
         return None
     end = (nodes + 0.5) * step
-    sides = side_bounds(kernel, s, end, height)
+    turning = 2 * arb.pi() / arb(step)
+    sides = side_integrals(kernel, s, end, height, turning)
     if sides is None:
         return None
-    turns = 2 * arb.pi() * height / arb(step)
-    gain = turns.exp() - 1
-    floor = (-(arb(end) ** 2) / 2).exp()
-    corner = floor * (arb(height) ** 2 / 2 - turns).exp()
-    edge = 4 * arb(height) * floor.max(corner)
-    errors = [(2 * m / gain + edge * b).upper() for m, b in zip(lines, sides, strict=True)]
+    gain = (turning * height).exp() - 1
+    errors = [(2 * (m / gain + e)).upper() for m, e in zip(lines, sides, strict=True)]
     return Rule(step, nodes, end, tuple(errors))
 
 
