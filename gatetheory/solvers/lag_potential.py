@@ -28,7 +28,7 @@ from gatetheory.equations.lag_system import LagSystem
 from gatetheory.errors import ConvergenceError, DerivationError
 from gatetheory.solvers.lag_elimination import SingleEquation, single_equation
 from gatetheory.solvers.potential_energy import Accuracy, EnergyProgram, first_accuracy
-from gatetheory.solvers.potential_equations import PotentialEquations
+from gatetheory.solvers.potential_equations import APPROACHED, PotentialEquations
 from gatetheory.solvers.potential_landscape import Orbit, amplitudes, fold_between, rests
 from gatetheory.solvers.potential_values import SourceProgram, in_doubles
 
@@ -176,13 +176,12 @@ def _evaluated_twice(
 ) -> PotentialState:
     """Solve for C₀ (and p) twice, with more effort if the two do not agree."""
     equations = PotentialEquations(potential.balls, plateau)
-    unknowns = [flint.arb(v) for v in start]
-    accuracy = first_accuracy(digits)
-    inverse = equations.inverse_jacobian(unknowns)
+    unknowns, inverse = equations.approach([flint.arb(v) for v in start])
+    accuracy, known = first_accuracy(digits), APPROACHED
     for _ in range(_ROUNDS):
-        first, inverse, _ = equations.solve(unknowns, inverse, accuracy, digits + 4)
+        first, inverse, _ = equations.solve(unknowns, inverse, accuracy, digits + 4, known)
         finer = accuracy.refined(8)
-        second, inverse, last = equations.solve(first, inverse, finer, digits + 4)
+        second, inverse, last = equations.solve(first, inverse, finer, digits + 4, 0.0)
         with finer.precision():
             errors = [abs((a - b) / b) for a, b in zip(first, second, strict=True)]
             agreed = [min(_digits_of(e), digits) for e in errors]
@@ -198,7 +197,8 @@ def _evaluated_twice(
             )
         if min(agreed) == digits:
             break
-        unknowns, accuracy = second, accuracy.refined(8 + digits - min(agreed))
+        unknowns, known = second, 0.0
+        accuracy = accuracy.refined(8 + digits - min(agreed))
     return state
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
+from math import ceil, log10
 from typing import Any
 
 import flint
@@ -46,6 +46,13 @@ class Accuracy:
     def refined(self, digits: int) -> Accuracy:
         """More digits and more nodes."""
         return Accuracy(self.digits + digits, ceil(1.4 * self.nodes) + 7)
+
+    def for_step(self, error: float) -> Accuracy:
+        """What a step of Newton's method can use where the unknowns are wrong by ``error``."""
+        digits = int(-2.2 * log10(min(error, 1.0))) + 20 if error > 0 else self.digits
+        if digits > 0.8 * self.digits:
+            return self
+        return Accuracy(digits, min(self.nodes, first_accuracy(digits).nodes))
 
     @contextmanager
     def precision(self) -> Iterator[None]:

@@ -13,8 +13,10 @@ from gatetheory.solvers.potential_energy import Accuracy, Energy, EnergyProgram
 
 Vector = list[flint.arb]
 
+APPROACHED = 1e-10
+"""Relative error of the unknowns after the approach at few digits."""
 _COARSE = Accuracy(32, 60)
-_ROUGH = 9  # digits to which the coarse problem is solved
+_ROUGH = 10  # the same in digits
 _DIFFERENCE = 8  # second derivatives are differences over 10^-8
 _STEPS = 40
 _FAR = 0.2  # largest step of an unknown, relative
@@ -39,11 +41,11 @@ class PotentialEquations:
         self._rest = e.plateau
         return [e.value, e.by_equal][: len(unknowns)], e
 
-    def inverse_jacobian(self, unknowns: Vector) -> flint.arb_mat:
-        """At a point next to the start, at few digits."""
+    def approach(self, unknowns: Vector) -> tuple[Vector, flint.arb_mat]:
+        """The solution to few digits, and the inverse Jacobian there."""
         inverse = self._inverse_at(unknowns)
         near, _, _ = self.solve(unknowns, inverse, _COARSE, _ROUGH)
-        return self._inverse_at(near)
+        return near, self._inverse_at(near)
 
     def _inverse_at(self, unknowns: Vector) -> flint.arb_mat:
         with _COARSE.precision():
@@ -69,8 +71,9 @@ class PotentialEquations:
         return row
 
     def solve(
-        self, unknowns: Vector, inverse: flint.arb_mat, accuracy: Accuracy, digits: int
-    ) -> tuple[Vector, flint.arb_mat, Energy]:
+        self, unknowns: Vector, inverse: flint.arb_mat, accuracy: Accuracy, digits: int,
+        known: float = 1.0,
+    ) -> tuple[Vector, flint.arb_mat, Energy]:  # fmt: skip
         """The solution, the updated inverse Jacobian, and E at the last point but one step.
 
         Args:
@@ -78,14 +81,17 @@ class PotentialEquations:
             inverse: Inverse Jacobian.
             accuracy: How E is evaluated.
             digits: Digits of the unknowns.
+            known: Relative error of the start, roughly; early steps are done at the accuracy
+                that they can use.
 
         Raises:
             ConvergenceError: If the steps do not shrink.
         """
-        with accuracy.precision():
-            x, previous, last = unknowns, None, float("inf")
-            for _ in range(_STEPS):
-                values, energy = self._values(x, accuracy)
+        x, previous, last = unknowns, None, known
+        for _ in range(_STEPS):
+            own = accuracy.for_step(last)
+            with own.precision():
+                values, energy = self._values(x, own)
                 self.residual = max((abs(v) for v in values), key=float)
                 f = flint.arb_mat([[v] for v in values])
                 if previous is not None:
@@ -93,13 +99,13 @@ class PotentialEquations:
                 step = _points(inverse * f)
                 sizes = [_ratio(s, u) for s, u in zip(step.entries(), x, strict=True)]
                 size = max(sizes)
-                done = size < 10.0**-digits or (size < _STALLED and size > last / 2)
+                settled = size < 10.0**-digits or (size < _STALLED and size > last / 2)
                 factor = flint.arb(min(1.0, _FAR / size)) if size > 0 else flint.arb(1)
                 step = _points(step * factor)
                 x = [(u - s).mid() for u, s in zip(x, step.entries(), strict=True)]
-                if done:
-                    return x, inverse, energy
-                previous, last = (-step, f), size
+            if settled and own == accuracy:
+                return x, inverse, energy
+            previous, last = (-step, f), size
         raise ConvergenceError(
             f"C(0) from the energy did not settle (last step {last:.1e} of its size)"
         )
