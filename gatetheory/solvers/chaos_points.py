@@ -81,9 +81,8 @@ def _fold_point(path: LagPath, fold: Fold, digits: int) -> TransitionPoint:
 def _precise(path: LagPath, fold: Fold, digits: int) -> TransitionPoint:
     system, start = path.program.system, fold.at
     (along,) = path.along.direction
-    parameters = {**path.parameters, along: start.value}
     found: Any
-    if potential_of(system, parameters) is not None:
+    if potential_of(system, path.parameters, along) is not None:
         equal = path.problem(start.value).covariances_at(start.point).equal[path.program.main]
         found = fold_in_parameter(
             system, path.parameters, along, (float(equal), start.value), digits

@@ -127,9 +127,7 @@ def single_equation(
                 lengths.add(sympy.cancel(parts[1]))
             total += parts[0] * sources[names[source]]
         values[name] = total
-        reads[name] = {
-            k.name for k in system.covariances if total.free_symbols & set(_symbols(k))
-        }
+        reads[name] = {k.name for k in system.covariances if total.free_symbols & set(_symbols(k))}
         open_ += reads[name]
     (length,) = lengths if len(lengths) == 1 else (None,)
     known = {s for n in values for s in _symbols(by_name[n])} | {along}

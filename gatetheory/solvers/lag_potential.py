@@ -1,7 +1,7 @@
 r"""Stationary correlations of one covariance from energy conservation, to many digits.
 
-Where a lag system is one equation C − τ² C'' = S(C; C(0)), C(0) solves E(C₀) = 0 for the energy E of
-:mod:`gatetheory.solvers.potential_energy`, and two chaotic states merge where E = ∂E/∂C₀ = 0. No
+Where a lag system is one equation C − τ² C'' = S(C; C(0)), C(0) solves E(C₀) = 0 for the energy E
+of :mod:`gatetheory.solvers.potential_energy`, and two chaotic states merge where E = ∂E/∂C₀ = 0. No
 grid of lags is needed. Starts come from doubles. The unknowns are found by Newton's method whose
 Jacobian, computed once at few digits, is updated after Broyden's rule.
 

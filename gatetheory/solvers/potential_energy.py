@@ -132,7 +132,7 @@ class EnergyProgram:
         Raises:
             ConvergenceError: If it does not settle.
         """
-        x = start
+        x: flint.arb = start
         # E is stationary in C∞, but C∞ itself is a result: it gets its digits too.
         target = equal * flint.arb(10) ** -accuracy.digits
         for _ in range(_MOST_STEPS):

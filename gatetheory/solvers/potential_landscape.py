@@ -178,6 +178,6 @@ def fold_between(
                 b, right = middle, orbits
         more = left if len(left) > len(right) else right
         one, other = min(pairwise(more), key=lambda q: q[1].equal / q[0].equal)
-        middle = Orbit((one.equal + other.equal) / 2, (one.plateau + other.plateau) / 2)
-        return middle, (a + b) / 2
+        merged = Orbit((one.equal + other.equal) / 2, (one.plateau + other.plateau) / 2)
+        return merged, (a + b) / 2
     return None

@@ -1,4 +1,4 @@
-"""Averages in balls: they contain references of another arithmetic, for every argument in a box."""
+"""Averages in balls contain references of another arithmetic, for every argument in a box."""
 
 from typing import Any
 
@@ -8,7 +8,21 @@ import numpy as np
 import pytest
 import sympy
 from flint import arb
-from sympy import Abs, Heaviside, Max, Min, Piecewise, Rational, asinh, atan, cosh, erf, exp, log, tanh
+from sympy import (
+    Abs,
+    Heaviside,
+    Max,
+    Min,
+    Piecewise,
+    Rational,
+    asinh,
+    atan,
+    cosh,
+    erf,
+    exp,
+    log,
+    tanh,
+)
 
 from gatetheory.codegen import ball_backend, mpmath_backend, quadrature_ball
 from gatetheory.codegen.precision_ball import midpoint, radius, working_precision

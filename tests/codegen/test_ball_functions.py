@@ -65,9 +65,7 @@ def _contains(ball: Any, value: Any) -> bool:
     value = mpmath.mpmathify(value)
     slack = mpmath.mpf(10) ** -35 * (1 + abs(value))
     parts = [(ball.real, value.real), (ball.imag, value.imag)]
-    return all(
-        not b.is_finite() or abs(midpoint(b) - v) <= radius(b) + slack for b, v in parts
-    )
+    return all(not b.is_finite() or abs(midpoint(b) - v) <= radius(b) + slack for b, v in parts)
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, *REAL_ONLY])
@@ -169,7 +167,8 @@ def test_decimal_bounds_are_rounded_outward(scale: int) -> None:
 
 def test_the_precision_is_put_back_whatever_happens() -> None:
     kept = flint.ctx.prec, mpmath.mp.prec
-    with pytest.raises(ZeroDivisionError), working_precision(777):
+    with working_precision(777):
         assert flint.ctx.prec == 777
+    with pytest.raises(ZeroDivisionError), working_precision(777):
         raise ZeroDivisionError
     assert (flint.ctx.prec, mpmath.mp.prec) == kept
