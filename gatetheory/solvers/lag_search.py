@@ -4,14 +4,12 @@
    on a coarse grid and with coarse averages. A chaotic state that attracts is approached; Newton's
    method finishes.
 2. *The curve of amplitudes.* Where relaxation dies out, the sources are multiplied by μ > 1 until
-   it does not, and the curve μ(amplitude) is followed down to small amplitudes. Every crossing of
-   μ = 1 is a solution. Where the quiet state is stable although a solution was found, the curve
-   must come back: the second solution is on it.
+   it does not. Where the quiet state is stable although a solution was found, there must be
+   another one. All are where the curve (:mod:`gatetheory.solvers.lag_curve`) crosses μ = 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +17,9 @@ from numpy.typing import NDArray
 
 from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.lag_checks import least_power
+from gatetheory.solvers.lag_curve import ONSET, adapted, crossings
 from gatetheory.solvers.lag_grid import ElementGrid, Grid, StepGrid, doubling_edges
-from gatetheory.solvers.lag_newton import (
-    COARSE,
-    CURVE,
-    amplitude,
-    improved_grid,
-    newton,
-    newton_at_amplitude,
-)
+from gatetheory.solvers.lag_newton import COARSE, amplitude, newton
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
@@ -39,13 +31,7 @@ _MOST_STEPS = 60
 _SETTLED = 3e-3
 _DEAD = 1e-5
 _STRONGER = 1.6
-_FACTOR = 0.6  # between successive amplitudes on the curve
-_ONSET = 1e-10  # responses of the quiet state this close to 1 are at the onset
-_AT_ONSET = 1e-3
-_SETTLING = 0.85  # ratio of successive changes of μ that counts as settling
-_SMALLEST = 1e-7  # last amplitude, relative to the first
 _COARSE_TAIL, _COARSE_END = 1e-4, 1e-4
-_CURVE_TAIL, _CURVE_END = 1e-6, 1e-8  # what is cut off must not outweigh the nonlinearity
 _NEGATIVE = 1e-2  # power that coarse errors may leave below zero
 
 
@@ -78,7 +64,7 @@ def search(problem: LagProblem) -> Found:
         if relaxed is None:
             raise ConvergenceError("no stationary state was found under noise")
         return Found((relaxed,), None, "relaxation from a wide bump")
-    unstable = quiet is not None and quiet > 1 + _ONSET
+    unstable = quiet is not None and quiet > 1 + ONSET
     if relaxed is not None and unstable:
         return Found((relaxed,), quiet, "relaxation from a wide bump, Newton's method")
     curve_start = relaxed
@@ -88,8 +74,7 @@ def search(problem: LagProblem) -> Found:
         curve_start = relax(problem, bump(problem, scale))
     if curve_start is None:
         return Found((), quiet, f"relaxation with sources up to {scale:.3g} times as strong")
-    points = [] if relaxed is None else [relaxed]
-    points += crossings(problem, curve_start, quiet, first_is_solution=relaxed is not None)
+    points = crossings(problem, curve_start, quiet, is_solution=relaxed is not None)
     if not points and unstable:
         raise ConvergenceError(
             "the quiet state is unstable, but no decaying solution was found; the state may "
@@ -134,7 +119,7 @@ def relax(problem: LagProblem, point: LagPoint) -> LagPoint | None:
             if found is not None:
                 return found
         if step % 10 == 9:
-            point = _adapted(point)
+            point = adapted(point, _COARSE_TAIL, _COARSE_END)
         previous = min(previous, change)
     return _attempt(problem, point)
 
@@ -149,119 +134,10 @@ def _attempt(problem: LagProblem, point: LagPoint) -> LagPoint | None:
             return None
         if not 0.2 * size < amplitude(problem, found) < 5 * size:
             return None
-        point = _adapted(found)
+        point = adapted(found, _COARSE_TAIL, _COARSE_END)
         if point.grid == found.grid:
             break
     return found if least_power(problem, found) > -_NEGATIVE else None
-
-
-def _adapted(point: LagPoint, tail: float = _COARSE_TAIL, end: float = _COARSE_END) -> LagPoint:
-    if isinstance(point.grid, StepGrid):
-        left = np.abs(point.decay[:, -2:]).max() / np.abs(point.decay).max()
-        if left > end and point.grid.length < 700:
-            return point.on(StepGrid(2 * point.grid.length))
-        return point
-    better = improved_grid(point, tail, end)
-    return point if better is None else point.on(better)
-
-
-def curve(problem: LagProblem, start: LagPoint) -> Iterator[LagPoint]:
-    """Points at falling amplitudes."""
-    first = amplitude(problem, start)
-    value, factor = first, _FACTOR
-    point = start
-    while value > _SMALLEST * first:
-        target = value * factor
-        try:
-            found = newton_at_amplitude(
-                problem, _shrunk(problem, point, factor), target, CURVE, 1e-9
-            )
-            found = _settled(problem, found, target)
-        except ConvergenceError:
-            factor = factor**0.5
-            if factor > 0.97:
-                return
-            continue
-        yield found
-        point, value = found, target
-        factor = max(factor * 0.9, _FACTOR)
-
-
-def _shrunk(problem: LagProblem, point: LagPoint, factor: float) -> LagPoint:
-    """A guess at a smaller amplitude: near an onset correlation times grow like a power of it."""
-    guesses = []
-    for power in (0.0, 0.5, 1.0):
-        lags = point.grid.nodes * factor**power
-        rows = [factor * point.grid.interpolate(row, lags) for row in point.decay]
-        guesses.append(point.moved(np.concatenate([point.plateau, np.concatenate(rows)])))
-    return min(guesses, key=lambda g: float(np.abs(problem.residual(g, CURVE)).max()))
-
-
-def _settled(problem: LagProblem, point: LagPoint, target: float) -> LagPoint:
-    for _ in range(6):
-        better = _adapted(point, _CURVE_TAIL, _CURVE_END)
-        if better.grid == point.grid:
-            return point
-        point = newton_at_amplitude(problem, better, target, CURVE, 1e-9)
-    return point
-
-
-def crossings(
-    problem: LagProblem, start: LagPoint, quiet: float | None, *, first_is_solution: bool
-) -> list[LagPoint]:
-    """Solutions at μ = 1 on the curve below a start."""
-    found = []
-    points = [start]
-    for point in curve(problem, start):
-        points.append(point)
-        high, low = points[-2:]
-        first = len(points) == 2 and first_is_solution
-        if not first and (high.scale - 1) * (low.scale - 1) < 0:
-            found.append(_crossing(problem, high, low))
-        if quiet is not None and abs(quiet - 1) <= _ONSET and abs(point.scale - 1) < _AT_ONSET:
-            break  # the curve ends at μ = 1: exactly at the onset there is nothing to cross
-        # The quiet state's response says on which side of 1 the curve ends.
-        at_end = quiet is None or (point.scale - 1) * (1 - quiet) > 0
-        if at_end and _has_settled([p.scale for p in points]):
-            break
-    return found
-
-
-def _has_settled(scales: list[float]) -> bool:
-    """Whether μ approaches its limit at zero amplitude without coming near 1 again.
-
-    The last changes fall geometrically, and what is left of them is less than half the distance.
-    """
-    if len(scales) < 4:
-        return False
-    before, last = abs(scales[-2] - scales[-3]), abs(scales[-1] - scales[-2])
-    ratio = last / before if before > 0 else 1.0
-    return ratio < _SETTLING and last * ratio / (1 - ratio) < abs(scales[-1] - 1) / 2
-
-
-def _crossing(problem: LagProblem, high: LagPoint, low: LagPoint) -> LagPoint:
-    """Regula falsi in the logarithm of the amplitude, then Newton at μ = 1."""
-    ends = [(np.log(amplitude(problem, p)), p) for p in (high, low)]
-    for _ in range(30):
-        (xa, a), (xb, b) = ends
-        fa, fb = a.scale - 1, b.scale - 1
-        weight = min(max(fa / (fa - fb), 0.05), 0.95)
-        x = xa + weight * (xb - xa)
-        guess = low.on(low.grid)
-        guess = guess.moved(guess.vector * np.exp(x - xb), b.scale)
-        try:
-            point = newton_at_amplitude(problem, guess, float(np.exp(x)), CURVE, 1e-9)
-        except ConvergenceError:
-            break
-        ends = [(x, point), (xb, b)] if (point.scale - 1) * fa > 0 else [(xa, a), (x, point)]
-        if abs(point.scale - 1) < 1e-9:
-            break
-    best = min((p for _, p in ends), key=lambda p: abs(p.scale - 1))
-    solved = best.moved(best.vector, 1.0)
-    try:
-        return newton(problem, solved, CURVE, 1e-10)
-    except ConvergenceError:
-        return solved
 
 
 def quiet_response(problem: LagProblem) -> float:

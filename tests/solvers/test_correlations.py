@@ -406,6 +406,18 @@ def test_two_branches_where_the_quiet_state_is_stable() -> None:
         assert branch.plateaus["C_h"] == 0
 
 
+@pytest.mark.parametrize("distance", ["1e-3", "1e-5"])
+def test_both_branches_next_to_their_fold(distance: str) -> None:
+    """They merge with a square root; the gain of the fold is known to many digits."""
+    fold = sp.Rational("1.85927108386303958414")
+    found = solved(zoo.gated(), g_h=fold * (1 + sp.Rational(distance)), alpha_r=10, tau_r=0)
+    assert len(found) == 2
+    low, high = (b["C_h"] for b in found)
+    apart = (high - low) / np.sqrt(float(sp.Rational(distance)))
+    assert apart == pytest.approx(0.1803, rel=0.01)
+    assert np.sqrt(high * low) == pytest.approx(0.0132998382, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("model", "values"),
     [(zoo.gated(), {"g_h": "1.8", "alpha_r": 10}), (zoo.classical(), {"g": "0.9"})],
