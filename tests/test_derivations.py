@@ -15,7 +15,15 @@ DERIVATIONS = sorted((ROOT / "derivations").glob("*.py"))
 
 
 def test_there_are_derivations() -> None:
-    expected = {"single_site", "fixed_points", "spectrum", "moments"}
+    expected = {
+        "single_site",
+        "fixed_points",
+        "spectrum",
+        "moments",
+        "transitions",
+        "onset",
+        "potential",
+    }
     assert expected <= {path.stem for path in DERIVATIONS}
 
 
