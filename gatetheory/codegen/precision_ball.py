@@ -124,10 +124,16 @@ def radius(ball: arb) -> Any:
     return midpoint(ball.rad())
 
 
-def decimal_bounds(ball: arb, digits: int) -> tuple[str, str]:
+def decimal_bounds(ball: arb, digits: int, *, inward: bool = False) -> tuple[str, str]:
     """Decimal texts (low, high) with low ≤ ball ≤ high, each of ``digits`` significant digits.
 
     The ends are exact binary fractions; they are rounded outward in integer arithmetic.
+
+    Args:
+        ball: The ball.
+        digits: Significant digits of each end.
+        inward: Round inward instead: what holds everywhere in the ball holds between the ends,
+            and few digits may leave nothing between them (low > high).
 
     Raises:
         ParameterError: If the ball is not finite.
@@ -136,8 +142,8 @@ def decimal_bounds(ball: arb, digits: int) -> tuple[str, str]:
         raise ParameterError(f"the ball {ball} has no finite bounds")
     ends = (_exact_fraction(ball.mid()), _exact_fraction(ball.rad()))
     return (
-        _rounded(ends[0] - ends[1], digits, up=False),
-        _rounded(ends[0] + ends[1], digits, up=True),
+        _rounded(ends[0] - ends[1], digits, up=inward),
+        _rounded(ends[0] + ends[1], digits, up=not inward),
     )
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from flint import arb, arb_mat
@@ -53,7 +54,8 @@ class Enclosure:
     Args:
         intervals: (low, high) per unknown: decimal numbers, rounded outward.
         proved: What is proved, in words.
-        box: (low, high) per unknown of the larger box in which the solution is the only one.
+        box: (low, high) per unknown of the larger box in which the solution is the only one,
+            rounded inward.
         digits: The intervals are narrower than 2·10^-digits of the unknowns.
         bits: Working precision.
     """
@@ -86,11 +88,19 @@ def prove(function: Function, jacobian: Jacobian, centre: Sequence[Any], digits:
     with working_precision(bits):
         test = _Test(function, jacobian, [exact_to_ball(c).mid() for c in centre], digits)
         box = test.existence()
-        kept = tuple(decimal_bounds(b, min(digits, 2 * _SPARE_DIGITS)) for b in box)
+        # Nothing is proved beyond the box: its ends are rounded inward.
+        kept = tuple(decimal_bounds(b, _figures(b), inward=True) for b in box)
         final = test.contracted(box)
         figures = digits + _EXTRA_FIGURES
         intervals = tuple(decimal_bounds(b, figures) for b in final)
     return Enclosure(intervals, _in_words(len(centre), kept), kept, digits, bits)
+
+
+def _figures(ball: arb) -> int:
+    """Significant digits that show a ball's radius to about a thousandth."""
+    ratio = abs(ball.mid()) / ball.rad()
+    beyond = float((ratio.log() / arb(10).log()).upper()) if ratio > 1 else 0.0
+    return 4 + ceil(beyond)
 
 
 def _in_words(n: int, box: Sequence[tuple[str, str]]) -> str:
