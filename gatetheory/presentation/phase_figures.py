@@ -25,8 +25,8 @@ _MARKS: dict[str, dict[str, Any]] = {
     "dynamic": {"marker": "o", "color": THEORY, "label": "dynamic tricritical point"},
 }
 _SHADES = ("#ffffff", "#e3eef6", "#fbe6d8", "#f2f2f2", "#ffffff")
-_SIDE = 0.3  # names this close to the left or right end are written towards the middle
-_ROOM = 2.0  # grid steps of distance to its border that a phase needs to be named inside
+_ROOM = 0.7  # distance to other phases, in halves of a name, from which on it is written
+_LETTER, _LINE = 0.0125, 0.045  # size of a letter as a share of the axes
 
 
 def plot_phase_diagram(diagram: PhaseDiagram, ax: Axes | None = None) -> Figure:
@@ -62,18 +62,17 @@ def plot_phase_diagram(diagram: PhaseDiagram, ax: Axes | None = None) -> Figure:
 
 
 def _name_phases(axes: Axes, diagram: PhaseDiagram) -> None:
-    """Each phase by name, where it has most room."""
+    """Each phase by name, where the name has most room."""
+    rows, columns = diagram.phases.shape
     for number, name in enumerate(diagram.names):
         inside = np.pad(diagram.phases == number, 1)
-        distance = scipy.ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
-        row, column = np.unravel_index(int(np.argmax(distance)), distance.shape)
-        if distance[row, column] < _ROOM:
+        halves = _LINE / 2, _LETTER * len(name) / 2
+        spacing = 1 / (rows * halves[0]), 1 / (columns * halves[1])  # in halves of the name
+        room = scipy.ndimage.distance_transform_edt(inside, sampling=spacing)[1:-1, 1:-1]
+        row, column = np.unravel_index(int(np.argmax(room)), room.shape)
+        if room[row, column] < _ROOM:
             continue
-        x, y = diagram.grid[0][column], diagram.grid[1][row]
-        low, high = diagram.windows[0]
-        share = (x - low) / (high - low)
-        side = "left" if share < _SIDE else "right" if share > 1 - _SIDE else "center"
         axes.annotate(
-            name, (x, y), ha=side, va="center", color=GREY,
-            style="italic", fontsize=10, zorder=5,
+            name, (diagram.grid[0][column], diagram.grid[1][row]), ha="center", va="center",
+            color=GREY, style="italic", fontsize=10, zorder=5,
         )  # fmt: skip

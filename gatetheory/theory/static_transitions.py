@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import sympy
 from sympy import Expr, ImmutableDenseMatrix, Rational, S, Symbol
@@ -58,7 +59,14 @@ def zero_state_conditions(
                 f"zero is not a fixed point: {unknown} would be {sympy.simplify(rest)}; set biases "
                 "and inputs to zero, or ask for the transition 'stability'"
             )
-    growth, crossing = _border(spectrum, nothing)
+    return _zero_conditions(fixed_points, spectrum)
+
+
+@lru_cache(maxsize=16)
+def _zero_conditions(
+    fixed_points: SelfConsistency, spectrum: SpectralCondition
+) -> TransitionConditions:
+    growth, crossing = _border(spectrum, dict.fromkeys(fixed_points.unknowns, S.Zero))
     critical = 1 - boundary_condition(growth)
     return _conditions(
         "zero-state", fixed_points, spectrum, (), critical, crossing, growth,
