@@ -72,27 +72,6 @@ def ramp_of(g: Expr) -> Expr:
     return Max(0, g * u) - 1
 
 
-@lru_cache(maxsize=1)
-def gated_by_erf() -> gt.Model:
-    """A rate erf(g x) that a gate (1 + erf(a r))/2 multiplies; r reads the rate."""
-    x, r = gt.fields("x r")
-    eta_x, eta_r = gt.local_field("x"), gt.local_field("r")
-    g = gt.Parameter("g", 2, gt.POSITIVE, "gain of the rate")
-    a = gt.Parameter("a", 10, gt.NONNEGATIVE, "gain of the gate")
-    tau = gt.Parameter("tau", 0, gt.NONNEGATIVE, "time constant of the gate")
-    phi = gt.Nonlinearity("phi", Lambda(u, erf(g.symbol * u)))
-    s = gt.Nonlinearity("s", Lambda(u, (1 + erf(a.symbol * u)) / 2))
-    return gt.Model(
-        name="gated_by_erf", time="continuous",
-        fields=(
-            gt.Field(x, drift=-x + eta_x),
-            gt.Field(r, drift=-r + eta_r, time_constant=tau.symbol),
-        ),
-        couplings=(gt.Coupling(eta_x, signal=phi(x) * s(r)), gt.Coupling(eta_r, signal=phi(x))),
-        parameters=(g, a, tau), nonlinearities=(phi, s),
-    )  # fmt: skip
-
-
 def states(model: gt.Model, digits: int, **values: Any) -> list[PotentialState]:
     system = lag_system(model)
     potential = potential_of(system, system.bind(values))
@@ -265,9 +244,9 @@ def test_fold_of_the_gated_network(digits: int) -> None:
 
 
 @pytest.mark.slow
-def test_fold_of_a_network_of_our_own() -> None:
+def test_fold_of_a_network_of_our_own(gated_by_erf: gt.Model) -> None:
     """E = ∂E/∂C₀ = 0 with arcsines for averages."""
-    found = fold(gated_by_erf(), "g", (0.011, 1.535), 20, a=10)
+    found = fold(gated_by_erf, "g", (0.011, 1.535), 20, a=10)
     assert found.digits == found.digits_of_values == 20
     with mpmath.workdps(32):
 
@@ -285,9 +264,9 @@ OWN_FOLD = 1.534049506791126459
 
 
 @pytest.mark.parametrize(("step", "count"), [(-1e-4, 0), slow(1e-6, 2), (1e-3, 2), slow(0.1, 2)])
-def test_two_states_next_to_a_fold(step: float, count: int) -> None:
+def test_two_states_next_to_a_fold(gated_by_erf: gt.Model, step: float, count: int) -> None:
     """They may be closer to each other than amplitudes of the scan."""
-    system = lag_system(gated_by_erf())
+    system = lag_system(gated_by_erf)
     at = system.bind({"g": repr(OWN_FOLD * (1 + step)), "a": 10})
     potential = potential_of(system, at)
     assert potential is not None
