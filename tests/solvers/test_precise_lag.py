@@ -188,9 +188,9 @@ def test_a_start_from_elsewhere_is_refused() -> None:
 
 
 def test_next_to_an_onset_too_large_a_grid_is_refused() -> None:
-    """Elements of length 60 would be 80 000; no memory is asked for them."""
+    """15 600 unknowns and more; no memory is asked for their matrix."""
     with pytest.raises(ConvergenceError, match=r"unknowns are needed .* keep away from an onset"):
-        state(gt.zoo.classical(), 15, g="1001/1000")
+        state(gt.zoo.classical(), 15, g="101/100")
 
 
 def test_bad_input_is_named() -> None:
