@@ -26,6 +26,7 @@ _SAMPLES = 400  # even: C = 0 is no sample
 _PER_DECADE = 12
 _SMALLEST, _LARGEST = 1e-8, 1e4
 _NARROW = 1e-5
+_CLOSE = 1e-7  # of amplitudes, relative: solutions as close as this may be missed
 _ALLOWED = 1e-9  # negative kinetic energy, relative, that is rounding
 
 
@@ -96,8 +97,9 @@ def _fit(values: np.ndarray[tuple[int], np.dtype[np.float64]], half: float) -> C
 def amplitudes(source: SourceProgram, parameter: float) -> list[Orbit]:
     """All solutions C₀ that a scan finds, ascending."""
     grid = [(c, rests(source, c, parameter)) for c in _range(source, parameter)]
+    grid = _with_dips(source, parameter, _refined(source, parameter, grid))
     found: list[Orbit] = []
-    for (a, left), (b, right) in pairwise(_refined(source, parameter, grid)):
+    for (a, left), (b, right) in pairwise(grid):
         for index, (one, other) in enumerate(zip(left, right, strict=False)):
             if one.energy * other.energy > 0 or not (one.is_reached or other.is_reached):
                 continue
@@ -126,9 +128,35 @@ def _refined(
     return result
 
 
-def _energy_of(source: SourceProgram, parameter: float, index: int) -> Callable[[float], float]:
+def _with_dips(
+    source: SourceProgram, parameter: float, grid: list[tuple[float, list[Rest]]]
+) -> list[tuple[float, list[Rest]]]:
+    """With the extrema of E at which it crosses zero between amplitudes of one sign.
+
+    Next to a fold both solutions lie there.
+    """
+    more = []
+    for (a, left), (b, here), (c, right) in zip(grid, grid[1:], grid[2:], strict=False):
+        for index in range(min(len(left), len(here), len(right))):
+            sign = float(np.sign(here[index].energy))
+            size = sign * here[index].energy
+            if not 0 < size < min(sign * left[index].energy, sign * right[index].energy):
+                continue
+            energy = _energy_of(source, parameter, index, sign)
+            least = scipy.optimize.minimize_scalar(energy, (a, b, c), tol=_CLOSE)
+            if least.fun < 0:
+                more.append((float(least.x), rests(source, float(least.x), parameter)))
+    return sorted([*grid, *more], key=lambda entry: entry[0])
+
+
+def _energy_of(
+    source: SourceProgram, parameter: float, index: int, sign: float = 1.0
+) -> Callable[[float], float]:
+    """±E of the root of a number; infinite where there are fewer roots."""
+
     def energy(equal: float) -> float:
-        return rests(source, equal, parameter)[index].energy
+        found = rests(source, equal, parameter)
+        return sign * found[index].energy if index < len(found) else np.inf
 
     return energy
 

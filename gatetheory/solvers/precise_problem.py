@@ -154,7 +154,13 @@ class PreciseProblem:
             if covariances[k].first == covariances[k].second and not c.equal > 0:
                 raise ConvergenceError(f"the variance in {covariances[k].name} is not positive")
             lags[k], equal[k] = [*c.nodes, c.plateau], c.equal
-        found = program(*lags, *equal, arb(0), *self.values, digits=self.digits)
+        try:
+            found = program(*lags, *equal, arb(0), *self.values, digits=self.digits)
+        except ParameterError as error:  # an iterate is no covariance
+            raise ConvergenceError(
+                f"the iteration left what can be a covariance ({error}); start nearer to the "
+                "solution"
+            ) from error
         return [list(row) for row in found.tolist()]
 
     def _difference(self, values: Sequence[Sequence[arb]], vector: Sequence[arb]) -> list[arb]:

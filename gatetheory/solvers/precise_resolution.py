@@ -74,7 +74,7 @@ def first_grid(start: LagPoint, digits: float, degree: int, slowest: float) -> P
         slowest: Memory of a unit; elements stay shorter than a multiple of it.
 
     Raises:
-        ConvergenceError: If the solution does not decay.
+        ConvergenceError: If the solution does not decay, or the grid is too large.
     """
     grid = start.grid
     if not isinstance(grid, ElementGrid):
@@ -87,9 +87,22 @@ def first_grid(start: LagPoint, digits: float, degree: int, slowest: float) -> P
     if fallen < 1:
         raise ConvergenceError("the solution to start from does not decay within its range")
     edges = [_short(e) for e in grid.edges]
-    return PreciseGrid(
-        _bounded(_extended(edges, edges[-1] * (digits + 1) / fallen), slowest), degree
-    )
+    edges = list(_bounded(_extended(edges, edges[-1] * (digits + 1) / fallen), slowest))
+    return _affordable(PreciseGrid(tuple(edges), degree), len(start.decay), digits)
+
+
+def _affordable(grid: PreciseGrid, sources: int, digits: float) -> PreciseGrid:
+    """The grid itself.
+
+    Raises:
+        ConvergenceError: If it has too many nodes.
+    """
+    if grid.size * sources > LARGEST:
+        raise ConvergenceError(
+            f"{grid.size * sources} unknowns are needed for {digits:.0f} digits here; ask for "
+            "fewer digits, or keep away from an onset, where correlation times grow"
+        )
+    return grid
 
 
 def _short(edge: float) -> float:
@@ -145,25 +158,25 @@ def _improved(
     better = PreciseGrid(tuple(edges), grid.degree)
     if better == grid:
         return None
-    if better.size * len(decays) > LARGEST:
-        raise ConvergenceError(
-            f"{better.size * len(decays)} unknowns are needed for {digits:.0f} digits here; ask "
-            "for fewer digits, or keep away from an onset, where correlation times grow"
-        )
-    return better
+    return _affordable(better, len(decays), digits)
 
 
 def richer(
     grid: PreciseGrid, decays: Sequence[Sequence[arb]], digits: float, degree: int
 ) -> PreciseGrid:
-    """More nodes in the same elements, and as many more elements as further decay takes."""
+    """More nodes in the same elements, and as many more elements as further decay takes.
+
+    Raises:
+        ConvergenceError: If that takes too many nodes.
+    """
     fallen = np.inf
     for values in decays:
         spectrum = grid.spectrum(values)
         if spectrum.max() > -1e8:
             fallen = min(fallen, float(spectrum.max() - spectrum[-1].max()))
     end = grid.edges[-1] * (digits + 1) / max(min(fallen, digits + 1), 1.0)
-    return PreciseGrid(tuple(_extended(grid.edges, end)), degree)
+    longer = PreciseGrid(tuple(_extended(grid.edges, end)), degree)
+    return _affordable(longer, len(decays), digits)
 
 
 def _halvings(spectrum: Array, target: float) -> int:

@@ -11,8 +11,20 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import expit
+from sympy import Lambda, Symbol, erf
 
-from gatetheory.model import zoo
+from gatetheory.model import (
+    NONNEGATIVE,
+    POSITIVE,
+    Coupling,
+    Field,
+    Model,
+    Nonlinearity,
+    Parameter,
+    fields,
+    local_field,
+    zoo,
+)
 from gatetheory.theory.derive import Theory, derive
 
 
@@ -29,6 +41,28 @@ def classical() -> Theory:
 @pytest.fixture(scope="session")
 def gru() -> Theory:
     return derive(zoo.gru())
+
+
+@pytest.fixture(scope="session")
+def gated_by_erf() -> Model:
+    """A rate erf(g x) that a gate (1 + erf(a r))/2 multiplies; r reads the rate."""
+    u = Symbol("u", real=True)
+    x, r = fields("x r")
+    eta_x, eta_r = local_field("x"), local_field("r")
+    g = Parameter("g", 2, POSITIVE, "gain of the rate")
+    a = Parameter("a", 10, NONNEGATIVE, "gain of the gate")
+    tau = Parameter("tau", 0, NONNEGATIVE, "time constant of the gate")
+    phi = Nonlinearity("phi", Lambda(u, erf(g.symbol * u)))
+    s = Nonlinearity("s", Lambda(u, (1 + erf(a.symbol * u)) / 2))
+    return Model(
+        name="gated_by_erf", time="continuous",
+        fields=(
+            Field(x, drift=-x + eta_x),
+            Field(r, drift=-r + eta_r, time_constant=tau.symbol),
+        ),
+        couplings=(Coupling(eta_x, signal=phi(x) * s(r)), Coupling(eta_r, signal=phi(x))),
+        parameters=(g, a, tau), nonlinearities=(phi, s),
+    )  # fmt: skip
 
 
 def average(
