@@ -204,6 +204,7 @@ def test_a_vanishing_time_constant_leaves_no_moments(ask: Ask) -> None:
     assert "tau_z = 0" in found["moments_note"]
 
 
+@pytest.mark.slow
 def test_synthetic_state(ask: Ask) -> None:
     state = ["--state", "Delta_h=0.5", "Delta_z=0.3", "--state", "Delta_r=0.3", "Delta_dh=0.1"]
     found = ask("solve", "gated", "spectrum", "--set", "alpha_z=2", *state)
@@ -266,6 +267,7 @@ def test_validate(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"quantity", "theory", "simulation", "stderr", "z", "verdict"} <= set(found["values"][0])
 
 
+@pytest.mark.slow
 def test_a_failed_validation_has_its_own_code(
     monkeypatch: pytest.MonkeyPatch, ask: Ask, tmp_path: Path
 ) -> None:

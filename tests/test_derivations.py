@@ -27,6 +27,7 @@ def test_there_are_derivations() -> None:
     assert expected <= {path.stem for path in DERIVATIONS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", DERIVATIONS, ids=lambda p: str(p.stem))
 def test_derivation_holds(path: Path) -> None:
     found = subprocess.run(

@@ -28,8 +28,15 @@ def python() -> str:
 
 def test_there_is_something_to_show() -> None:
     assert len(python().splitlines()) >= 20
-    assert {"models", "equations", "solve", "simulate", "validate", "report"} == {
-        shlex.split(c)[1] for c in COMMANDS
+    assert {shlex.split(c)[1] for c in COMMANDS} == {
+        "models",
+        "equations",
+        "solve",
+        "transition",
+        "phase-diagram",
+        "simulate",
+        "validate",
+        "report",
     }
 
 

@@ -48,6 +48,7 @@ def by_name(rows: list[Comparison]) -> dict[str, Comparison]:
     return {r.quantity: r for r in rows}
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_agrees(offset: ChaoticState) -> None:
     rows = by_name(chaos_rows(offset))
     assert set(rows) == {"C_x", "C_a", "C_f", "lambda_max", "moving"}
@@ -131,6 +132,7 @@ def test_a_theory_of_motion_fails_where_networks_rest() -> None:
     assert by_name(chaos_rows(mixed))["moving"].verdict == "differs"
 
 
+@pytest.mark.slow
 def test_noise_moves_networks_whose_exponent_is_negative() -> None:
     """No fixed point, so that nothing but the stationary state is compared."""
     level = gt.Parameter("D", "1/5", gt.POSITIVE, "intensity")
@@ -185,6 +187,7 @@ def test_networks_that_run_are_larger(sizes: tuple[int, ...], run: tuple[int, ..
     assert run_sizes(sizes) == run
 
 
+@pytest.mark.slow
 def test_bad_accuracy_is_refused() -> None:
     with pytest.raises(ParameterError, match="accuracy"):
         gt.validate(gt.zoo.gru(), units=(4, 8), seeds=2, accuracy=-1.0)

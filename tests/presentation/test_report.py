@@ -68,6 +68,7 @@ def read(page: str) -> Reader:
     return reader
 
 
+@pytest.mark.slow
 def test_it_is_well_formed(page: str) -> None:
     reader = read(page)
     assert len(set(reader.ids)) == len(reader.ids)
@@ -110,11 +111,13 @@ def test_it_tells_everything(page: str) -> None:
     assert page.count("<svg") == 6  # two of them of the chaotic state
 
 
+@pytest.mark.slow
 def test_the_same_call_writes_the_same_bytes(page: str, tmp_path: Path) -> None:
     again = report(zoo.classical(), {"g": "1.7"}, tmp_path, units=(20, 40), seeds=3)
     assert again.read_text(encoding="utf-8") == page
 
 
+@pytest.mark.slow
 def test_progress_never_goes_back(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -128,6 +131,7 @@ def test_progress_never_goes_back(tmp_path: Path) -> None:
     assert seen[-1] == (100, 100)
 
 
+@pytest.mark.slow
 def test_a_model_without_fixed_points_still_has_a_page(tmp_path: Path) -> None:
     base = zoo.classical()
     level = Parameter("D", "1/20", POSITIVE, "intensity")
@@ -150,6 +154,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path) -> None
         report(zoo.classical(), None, taken)
 
 
+@pytest.mark.slow
 def test_text_of_a_model_is_escaped(tmp_path: Path) -> None:
     base = zoo.classical()
     gain = Parameter("g", 2, POSITIVE, "<script>alert('gain')</script> & more")

@@ -61,6 +61,7 @@ def linear(*, static: bool, discrete: bool = False) -> Model:
     )
 
 
+@pytest.mark.slow
 def test_a_linear_flow_in_noise_has_its_exact_covariance_and_exponent() -> None:
     model = linear(static=False)
     found = solve(model, paths=64, replicas=4)
@@ -95,6 +96,7 @@ def test_static_heterogeneity_survives_to_infinite_lag() -> None:
     assert found["C_eta_x"] == pytest.approx((raw + 0.5 / np.sqrt(0.75)) / 4, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_classical_network_agrees_with_its_lag_equation() -> None:
     found = solve(zoo.classical(), {"g": 2}, accuracy=0.01)
     assert found.status == "ok"

@@ -14,6 +14,7 @@ from gatetheory.theory.process import derive_process
 from gatetheory.theory.single_site import SingleSite
 
 
+@pytest.mark.slow
 def test_growth_through_a_steep_update_gate_settles() -> None:
     """Units that open rarely: responses at λ = 0 are unbounded, and shapes have close gains."""
     process = derive_process(SingleSite(zoo.gated()))

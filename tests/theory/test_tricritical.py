@@ -63,7 +63,7 @@ def test_gated_network_without_bias(kind: str, root: int) -> None:
     found = point(GATED, kind, "alpha_r", "g_h", beta_h=0, beta_r=0)
     assert found.values == ((sqrt(root), S(2)),)
     assert found["alpha_r"].rhs == sqrt(root)
-    assert found["balance"].trace[-1].result == found.conditions[1]
+    assert found["balance"].trace[-1].expression == found.conditions[1]
     swapped = point(GATED, kind, "g_h", "alpha_r", beta_h=0, beta_r=0)
     assert swapped.values == ((S(2), sqrt(root)),)
 

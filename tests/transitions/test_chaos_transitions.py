@@ -11,6 +11,7 @@ def branches(theory: gt.Theory, **at: object) -> int:
     return len(gt.solve(theory.correlations, at))
 
 
+@pytest.mark.slow
 def test_continuous_below_the_dynamic_tricritical_point(gated: gt.Theory) -> None:
     found = gt.find_transition(
         gated, "chaos", "g_h", {"alpha_r": 3}, between=("1.5", "2.5"), digits=30
@@ -52,6 +53,7 @@ def test_a_network_of_our_own(paired: gt.Theory) -> None:
     assert branches(paired, g=above) == 2
 
 
+@pytest.mark.slow
 def test_a_biased_network_begins_at_its_marginal_gain(gated: gt.Theory) -> None:
     at = {"alpha_r": 1, "beta_h": "1/2", "tau_r": 1}
     chaos = gt.find_transition(gated, "chaos", "g_h", at, between=(2, 4))
@@ -68,6 +70,7 @@ def test_only_samples_give_no_digits(gated: gt.Theory, gru: gt.Theory) -> None:
         gt.find_transition(gated, "chaos", "alpha_z")  # exact at α_z = 0 alone
 
 
+@pytest.mark.slow
 def test_an_approximate_closure_warns(gated: gt.Theory) -> None:
     with pytest.warns(gt.AssumptionWarning, match="constant"):
         gt.find_transition(

@@ -10,6 +10,7 @@ import gatetheory as gt
 from gatetheory.cli import main
 
 
+@pytest.mark.slow
 def test_a_fold_curve_passes_through_folds(gated: gt.Theory) -> None:
     (curve,) = gt.trace_transition(
         gated, "fold", "g_h", "alpha_r", between=(1, 3), over_between=(1, 20)
@@ -26,6 +27,7 @@ def test_a_fold_curve_passes_through_folds(gated: gt.Theory) -> None:
     assert g_h == pytest.approx(float(exact.value), rel=1e-10)
 
 
+@pytest.mark.slow
 def test_turning_points_are_passed(gated: gt.Theory) -> None:
     """With a bias the folds form a curve that turns back in β_h: two folds at one bias."""
     curves = gt.trace_transition(

@@ -139,6 +139,7 @@ def test_marginal_region_of_a_steep_gate(gated: gt.Theory) -> None:
     assert unstable(high) == pytest.approx(2, rel=1e-10)  # half the gates are open
 
 
+@pytest.mark.slow
 def test_thresholds_move_the_marginal_region(gated: gt.Theory) -> None:
     half = gt.find_transition(gated, "marginal", "g_h", {"alpha_r": 1}).value[1]
     fewer = gt.find_transition(gated, "marginal", "g_h",

@@ -44,6 +44,7 @@ def test_none_for_an_open_reset_gate(gated: gt.Theory, kind: str, border: str) -
     assert none.value is None
 
 
+@pytest.mark.slow
 def test_the_static_point_is_where_folds_begin(paired: gt.Theory) -> None:
     point = gt.find_transition(paired, "tricritical-static", "a", also="g", at={"b": "1/10"})
     a = float(point.value["a"])
