@@ -29,12 +29,10 @@ from gatetheory.errors import ConvergenceError, DerivationError
 from gatetheory.solvers.lag_elimination import SingleEquation, single_equation
 from gatetheory.solvers.potential_energy import Accuracy, EnergyProgram, first_accuracy
 from gatetheory.solvers.potential_equations import APPROACHED, PotentialEquations
-from gatetheory.solvers.potential_landscape import Orbit, amplitudes, fold_between, rests
+from gatetheory.solvers.potential_landscape import Orbit, amplitudes, rests
 from gatetheory.solvers.potential_values import SourceProgram, in_doubles
 
 _ROUNDS = 4
-_FACTOR = 4.0  # a fold is looked for between p/4 and 4p
-_COUNTED = 33
 _MANY = 1_000_000  # digits of what does not differ
 
 
@@ -125,7 +123,7 @@ def fold_in_parameter(
     system: LagSystem,
     parameters: Mapping[Symbol, Expr],
     along: Symbol,
-    start: tuple[float, float] | None,
+    start: tuple[float, float],
     digits: int,
 ) -> PotentialState:
     """Where two solutions merge along a parameter.
@@ -134,13 +132,12 @@ def fold_in_parameter(
         system: The lag system.
         parameters: Values of all other parameters.
         along: The parameter.
-        start: C(0) and the parameter in doubles; None to look for the first fold between a quarter
-            of the parameter's own value and four times it.
+        start: C(0) and the parameter in doubles.
         digits: Digits wanted.
 
     Raises:
         DerivationError: If the system has no potential.
-        ConvergenceError: If there is no fold in the range, or Newton's method does not settle.
+        ConvergenceError: If Newton's method does not settle.
     """
     potential = potential_of(system, parameters, along)
     if potential is None:
@@ -148,19 +145,8 @@ def fold_in_parameter(
             f"the lag equations with {along} open are not one equation C − τ²C'' = S(C; C(0)) at "
             "these parameters; the potential method does not apply"
         )
-    if start is None:
-        own = float(parameters[along])
-        found = fold_between(potential.doubles, own / _FACTOR, own * _FACTOR, _COUNTED)
-        if found is None:
-            raise ConvergenceError(
-                f"no two solutions merge for {along} between {own / _FACTOR:.6g} and "
-                f"{own * _FACTOR:.6g}"
-            )
-        orbit, value = found
-    else:
-        value = start[1]
-        orbit = _nearest(potential, *start)
-    return _evaluated_twice(potential, [orbit.equal, value], orbit.plateau, digits)
+    orbit = _nearest(potential, *start)
+    return _evaluated_twice(potential, [orbit.equal, start[1]], orbit.plateau, digits)
 
 
 def _nearest(potential: Potential, equal: float, value: float) -> Orbit:

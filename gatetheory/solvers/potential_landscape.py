@@ -179,33 +179,3 @@ def _range(source: SourceProgram, parameter: float) -> list[float]:
         if one * other < 0:
             found.append(float(scipy.optimize.brentq(excess, a, b)))
     return sorted(found)
-
-
-def fold_between(
-    source: SourceProgram, low: float, high: float, steps: int
-) -> tuple[Orbit, float] | None:
-    """A pair of solutions about to merge, and the parameter; the first one from below.
-
-    Args:
-        source: S with an open parameter.
-        low: Range of the parameter.
-        high: Its upper end.
-        steps: Values at which solutions are counted.
-    """
-    values = [float(v) for v in np.geomspace(low, high, steps)]
-    counts = [amplitudes(source, v) for v in values]
-    for (a, left), (b, right) in pairwise(zip(values, counts, strict=True)):
-        if abs(len(left) - len(right)) < 2:
-            continue
-        while abs(b - a) > 1e-7 * abs(b):
-            middle = (a + b) / 2
-            orbits = amplitudes(source, middle)
-            if abs(len(orbits) - len(left)) < 2:
-                a, left = middle, orbits
-            else:
-                b, right = middle, orbits
-        more = left if len(left) > len(right) else right
-        one, other = min(pairwise(more), key=lambda q: q[1].equal / q[0].equal)
-        merged = Orbit((one.equal + other.equal) / 2, (one.plateau + other.plateau) / 2)
-        return merged, (a + b) / 2
-    return None

@@ -80,7 +80,7 @@ def states(model: gt.Model, digits: int, **values: Any) -> list[PotentialState]:
 
 
 def fold(
-    model: gt.Model, along: str, start: tuple[float, float] | None, digits: int, **values: Any
+    model: gt.Model, along: str, start: tuple[float, float], digits: int, **values: Any
 ) -> PotentialState:
     system = lag_system(model)
     (symbol,) = (p for p in system.parameters if str(p) == along)
