@@ -131,6 +131,7 @@ def doubled(e: Any) -> Any:
 
 
 @pytest.mark.parametrize("result", ["fixed_points", "spectrum", "moments"])
+@pytest.mark.slow
 def test_a_wrong_theory_fails(result: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part of the table can fail: averages 30% too large are noticed."""
 

@@ -18,6 +18,8 @@ from gatetheory.theory.derive import Theory, derive
 from gatetheory.validation.chaos import MEANING, chaos_rows, samples_at, usable_sizes
 from gatetheory.validation.chaotic_state import ChaoticState, chaotic_state, run_sizes
 
+pytestmark = pytest.mark.slow  # the networks of its fixture take seconds
+
 
 def adapting() -> gt.Model:
     """Two fields, a sine, and an input that gives both a mean: no model of the zoo has these."""
@@ -48,7 +50,6 @@ def by_name(rows: list[Comparison]) -> dict[str, Comparison]:
     return {r.quantity: r for r in rows}
 
 
-@pytest.mark.slow
 def test_a_model_of_ones_own_agrees(offset: ChaoticState) -> None:
     rows = by_name(chaos_rows(offset))
     assert set(rows) == {"C_x", "C_a", "C_f", "lambda_max", "moving"}
@@ -132,7 +133,6 @@ def test_a_theory_of_motion_fails_where_networks_rest() -> None:
     assert by_name(chaos_rows(mixed))["moving"].verdict == "differs"
 
 
-@pytest.mark.slow
 def test_noise_moves_networks_whose_exponent_is_negative() -> None:
     """No fixed point, so that nothing but the stationary state is compared."""
     level = gt.Parameter("D", "1/5", gt.POSITIVE, "intensity")
@@ -147,7 +147,6 @@ def test_noise_moves_networks_whose_exponent_is_negative() -> None:
     assert any("never rests" in r for r in found.remarks)
 
 
-@pytest.mark.slow
 def test_the_error_of_a_sampled_theory_counts() -> None:
     state = chaotic_state(derive(gt.zoo.gru()), None, (100, 200, 400), 4, accuracy=0.03)
     assert isinstance(state.correlations, SampledCorrelations)
@@ -187,7 +186,6 @@ def test_networks_that_run_are_larger(sizes: tuple[int, ...], run: tuple[int, ..
     assert run_sizes(sizes) == run
 
 
-@pytest.mark.slow
 def test_bad_accuracy_is_refused() -> None:
     with pytest.raises(ParameterError, match="accuracy"):
         gt.validate(gt.zoo.gru(), units=(4, 8), seeds=2, accuracy=-1.0)

@@ -97,6 +97,7 @@ def test_a_batch_of_correlations_is_its_elements() -> None:
     assert np.all(np.abs(batch.values[0] - single) <= 2 * batch.errors[0])
 
 
+@pytest.mark.slow
 def test_orthants_of_three() -> None:
     """⟨sign x sign y θ(z)⟩ = asin(ρ)/π, and a smooth triple against its singular limit."""
     sigma = sp.Matrix(3, 3, lambda i, j: 1 if i == j else R)

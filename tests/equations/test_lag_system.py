@@ -62,6 +62,7 @@ def test_shapes(system: LagSystem) -> None:
     assert "C" in system._repr_latex_()
 
 
+@pytest.mark.slow
 def test_slopes_are_the_derivatives_of_the_sources(system: LagSystem, number: Number) -> None:
     names = list(system.sources)
     for a, name in enumerate(names):

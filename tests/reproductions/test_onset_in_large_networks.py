@@ -43,6 +43,7 @@ def test_decay_is_that_of_the_zero_state(gain: str) -> None:
 
 
 @pytest.mark.parametrize("gain", [g for g in GAINS if float(g) > 1.86])
+@pytest.mark.slow
 def test_activity_is_that_of_the_chaotic_state(gain: str) -> None:
     """λ_max jumps from below zero; finite networks stay below its limit, by less with distance."""
     found = gt.solve(THEORY.lyapunov, {**RECORD["at"], "g_h": gain})

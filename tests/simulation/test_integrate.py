@@ -68,6 +68,7 @@ def test_an_input_that_changes_in_time(method: RungeKutta4 | Adaptive) -> None:
     np.testing.assert_allclose(found["x"], np.repeat(exact[:, None], 3, axis=1), atol=loose)
 
 
+@pytest.mark.slow
 def test_implicit_methods_get_the_right_jacobian(strange: Model) -> None:
     network = draw_network(strange, None, 8, seed=3)
     start = random_state(network, 4)

@@ -113,6 +113,7 @@ def test_the_outermost_point_off_the_axis_to_many_digits() -> None:
     assert double.value == pytest.approx(brute, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_thin_neck_joins_slow_and_fast_units() -> None:
     spectrum = at_zero(two_speeds(), g="0.5")
     assert spectrum.boundary is not None

@@ -268,6 +268,7 @@ OWN_FOLD = 1.534049506791126459
 @pytest.mark.parametrize(
     ("step", "count"), [slow(-1e-4, 0), (1e-6, 2), slow(1e-3, 2), slow(0.1, 2)]
 )
+@pytest.mark.slow
 def test_two_states_next_to_a_fold(gated_by_erf: gt.Model, step: float, count: int) -> None:
     """They may be closer to each other than amplitudes of the scan."""
     system = lag_system(gated_by_erf)

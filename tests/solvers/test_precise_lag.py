@@ -87,6 +87,7 @@ def test_error_function_in_closed_form(digits: int) -> None:
     assert found.plateaus["C_h"] == 0
 
 
+@pytest.mark.slow
 def test_several_fields_in_their_classical_limit() -> None:
     """Constant gates: h has half the rate and an input halved; r follows φ with lag 2, as h does.
 
@@ -159,6 +160,7 @@ def test_energy_and_collocation_agree_on_the_fold_of_our_own(gated_by_erf: gt.Mo
         assert abs(one.equal / other.values["C_x"] - 1) < mpf(10) ** -20
 
 
+@pytest.mark.slow
 def test_an_iteration_that_leaves_covariances_is_refused() -> None:
     """Chaos begins continuously, and far from the start."""
     with pytest.raises(ConvergenceError, match="start nearer to the solution"):

@@ -68,6 +68,7 @@ def test_the_mean_of_a_linear_unit_follows_its_input() -> None:
     assert found["C_x"][0, 0] == pytest.approx(4.25, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_noise_and_heterogeneity_add_up_to_the_stationary_variance() -> None:
     model = driven()
     x, law = model.fields[0].symbol, model.fields[0].law - Symbol("wave", real=True)

@@ -69,6 +69,7 @@ def test_gated_network_without_bias(kind: str, root: int) -> None:
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("static", "2/3"), ("dynamic", "5/8")])
+@pytest.mark.slow
 def test_none_where_the_gate_is_too_open(kind: str, limit: str) -> None:
     """σ₀ ≥ 2/3 (static) and σ₀ ≥ 5/8 (dynamic): the point has gone to α_r = ∞."""
     border = log((1 - Rational(limit)) / Rational(limit))  # σ₀ = 1/(1 + e^β_r)

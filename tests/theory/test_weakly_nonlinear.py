@@ -106,6 +106,7 @@ def test_the_side_is_known_where_numbers_are() -> None:
     assert (bias.critical, bias.unit) == (0, 1)
 
 
+@pytest.mark.slow
 def test_both_ways_across_the_onset_agree() -> None:
     """Along g_h and along β_r the same state is reached, to leading order."""
     p = GATED.model.symbols

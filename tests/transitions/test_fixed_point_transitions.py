@@ -24,6 +24,7 @@ def reference_fold(alpha_r: float, g_h: float, delta: float) -> tuple[object, ob
     return image(delta) / delta - 1, mpmath.diff(image, delta, h=mpmath.mpf(10) ** -9) - 1
 
 
+@pytest.mark.slow
 def test_a_fold_satisfies_its_definition(gated: gt.Theory) -> None:
     found = gt.find_transition(gated, "fold", "g_h", {"alpha_r": 7}, digits=30)
     assert found.status == "ok"
@@ -46,6 +47,7 @@ def test_published_folds(gated: gt.Theory) -> None:
     assert mpmath.nstr(ten[0].at["Delta_h"], 25) == "0.02207281553134453659182931"
 
 
+@pytest.mark.slow
 def test_a_fold_separates_one_fixed_point_from_three(paired: gt.Theory) -> None:
     fold = gt.find_transition(paired, "fold", "g")
     around = [fold.value * (1 + s) for s in (-1e-4, 1e-4)]
@@ -106,6 +108,7 @@ def test_marginal_gain_of_a_non_zero_fixed_point(gated: gt.Theory) -> None:
         assert gt.solve(gated.fixed_points, moved)[-1].stable is stable
 
 
+@pytest.mark.slow
 def test_stability_of_a_map(gru: gt.Theory) -> None:
     at = {"beta_h": "1/2"}
     found = gt.find_transition(gru, "stability", "g_h", at, digits=25)
@@ -113,12 +116,14 @@ def test_stability_of_a_map(gru: gt.Theory) -> None:
     assert abs(radius.value - 1) < 1e-18
 
 
+@pytest.mark.slow
 def test_along_any_parameter(gated: gt.Theory) -> None:
     g_h = gt.find_transition(gated, "fold", "g_h", {"alpha_r": 6}, digits=20).value
     back = gt.find_transition(gated, "fold", "alpha_r", {"g_h": mpmath.nstr(g_h, 20)})
     assert float(back.value) == pytest.approx(6, rel=1e-13)
 
 
+@pytest.mark.slow
 def test_marginal_region_of_a_steep_gate(gated: gt.Theory) -> None:
     found = gt.find_transition(gated, "marginal", "g_h", {"alpha_r": 1})
     low, high = found.value
