@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy import stats
+from scipy import special
 from sympy import Expr
 
 from gatetheory.errors import ParameterError
@@ -357,5 +357,5 @@ def _drifts(differences: Mapping[str, Array]) -> tuple[dict[str, float], bool | 
     if count < 2:
         return {}, None
     scores = {name: estimate(values).z_score(0.0) for name, values in differences.items()}
-    limit = float(stats.t.isf(_DOUBT / 2 / len(scores), count - 1))
+    limit = -float(special.stdtrit(count - 1, _DOUBT / 2 / len(scores)))
     return scores, all(abs(z) <= limit for z in scores.values())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.core_problem import (
@@ -36,6 +35,8 @@ def search_many_starts(problem: CoreProblem, values: list[float], ends: list[flo
     Raises:
         ConvergenceError: If none was found.
     """
+    from scipy.stats import qmc  # half a second, which most uses need not spend
+
     c = len(problem.core)
     starts = np.asarray(ends) * 10.0 ** (-DECADES * qmc.Sobol(c, seed=0).random(STARTS))
     plain = starts.T

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 import gatetheory.simulation as simulation
 from gatetheory.comparison import LIMIT, Comparison
@@ -25,7 +25,7 @@ def limit(by_size: Mapping[int, list[float]]) -> tuple[float, float]:
     samples = {n: np.array(s) for n, s in by_size.items() if len(s) > 1}
     pooled = float(np.mean([n * s.var(ddof=1) for n, s in samples.items()]))
     freedom = sum(len(s) - 1 for s in samples.values())
-    widening = float(stats.t.isf(stats.norm.sf(LIMIT), freedom)) / LIMIT
+    widening = -float(special.stdtrit(freedom, special.ndtr(-LIMIT))) / LIMIT
     estimates = {}
     for n, s in samples.items():
         variance = max(pooled / n, float(s.var(ddof=1)))
