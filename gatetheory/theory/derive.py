@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from gatetheory.equations.gradient_problem import GradientProblem
 from gatetheory.equations.onset import OnsetExpansion
 from gatetheory.equations.provenance import Equation, EquationSet
 from gatetheory.equations.shapes import MatrixMoments, SelfConsistency, SpectralCondition
@@ -15,6 +16,7 @@ from gatetheory.equations.two_time_system import TwoTimeProblem
 from gatetheory.errors import DerivationError, ParameterError
 from gatetheory.model import Model
 from gatetheory.theory.fixed_points import derive_fixed_points, fixed_point_law
+from gatetheory.theory.gradients import derive_gradients
 from gatetheory.theory.jacobian import synthetic_law
 from gatetheory.theory.moments import derive_moments
 from gatetheory.theory.single_site import SingleSite
@@ -25,7 +27,7 @@ from gatetheory.theory.two_time import derive_two_time_problem
 from gatetheory.theory.weakly_nonlinear import weakly_nonlinear
 
 RESULTS = ("single_site", "fixed_points", "spectrum", "moments", "correlations", "lyapunov",
-           "two_time", "transitions")  # fmt: skip
+           "two_time", "gradients", "transitions")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ class Theory:
     def two_time(self) -> TwoTimeProblem:
         """Covariances at two times, from given initial values on."""
         return derive_two_time_problem(self.single_site)
+
+    @cached_property
+    def gradients(self) -> GradientProblem:
+        """Second moments of a loss's gradients, from the adjoint and from sensitivities."""
+        return derive_gradients(self.single_site, self.correlations)
 
     @cached_property
     def transitions(self) -> TransitionEquations:

@@ -94,7 +94,11 @@ def nest(expression: Expr) -> Expr:
 
 
 def derive_spectrum(
-    single_site: SingleSite, law: StateLaw, state: str, determined_by: SelfConsistency | None
+    single_site: SingleSite,
+    law: StateLaw,
+    state: str,
+    determined_by: SelfConsistency | None,
+    parts: JacobianParts | None = None,
 ) -> SpectralCondition:
     """Transfer matrix and boundary of the spectral support.
 
@@ -103,9 +107,10 @@ def derive_spectrum(
         law: The state at which numbers are wanted.
         state: Its name, in words.
         determined_by: What determines the law's order parameters; None where they are given.
+        parts: The local pieces of the matrix; by default those of the Jacobian.
     """
     model = single_site.model
-    general = jacobian_parts(model)
+    general = parts or jacobian_parts(model)
     local = general.at(law)
     transfer = transfer_matrix(local, lambda f: GaussianAverage(f, law.variables, law.covariance))
     anywhere = transfer_matrix(general, single_site.average)

@@ -21,7 +21,6 @@ from collections.abc import Mapping
 import sympy
 from sympy import Derivative, DiracDelta, Expr, Function, S, Symbol
 
-from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.provenance import Assumption, Equation, EquationSet, Step
 from gatetheory.equations.two_time_system import TwoTimeProblem, TwoTimeSystem
 from gatetheory.errors import DerivationError
@@ -37,7 +36,7 @@ from gatetheory.theory.single_site import (
     T2,
     SingleSite,
 )
-from gatetheory.theory.two_time_fields import pair_law, roots, with_combinations
+from gatetheory.theory.two_time_fields import pair_average, pair_law, roots, with_combinations
 
 INITIAL_STATE = Assumption(
     "initial state",
@@ -60,16 +59,10 @@ def derive_two_time(single_site: SingleSite) -> TwoTimeSystem:
     plain = gaussian_fields(model)
     linear, read = with_combinations(plain, [c.signal for c in model.couplings])
     law = pair_law(linear)
-    at = dict(zip(linear.fields, zip(law.now, law.means_now, strict=True), strict=True))
-    past = dict(zip(linear.fields, zip(law.then, law.means_then, strict=True), strict=True))
 
     def pair(f: Expr) -> Expr:
         """⟨f(x(t)) f(x(t'))⟩."""
-        f = f.xreplace(read)
-        product = f.xreplace({x: u + m for x, (u, m) in at.items()})
-        product *= f.xreplace({x: u + m for x, (u, m) in past.items()})
-        average = GaussianAverage(product, (*law.now, *law.then), law.covariance)
-        return average.replace(_ties_many, lambda a: a.expand_average())
+        return pair_average(linear, law, read, f, f)
 
     kernels = tuple(c.variance * pair(c.signal) for c in model.couplings)
     observables = {f"C_{x.name}": pair(x) for x in plain.fields}
@@ -116,10 +109,6 @@ def derive_two_time_problem(single_site: SingleSite) -> TwoTimeProblem:
         process=process,
         bind=single_site.model.bind,
     )
-
-
-def _ties_many(node: Expr) -> bool:
-    return isinstance(node, GaussianAverage) and len(node.variables) > 2
 
 
 def _applied(model: Model, linear: GaussianFields, read: Mapping[Expr, Expr]) -> dict[str, Expr]:

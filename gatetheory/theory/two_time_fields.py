@@ -7,11 +7,13 @@ share no source of randomness; at finite times an initial value is a source as w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy
 from sympy import Expr, ImmutableDenseMatrix, S, Symbol
 
+from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.two_time_system import PairLaw
 from gatetheory.functions import Nonlinear, differentiate
 from gatetheory.theory.gaussian_fields import GaussianFields
@@ -100,6 +102,29 @@ def pair_law(linear: GaussianFields) -> PairLaw:
         sympy.BlockMatrix([[blocks[T1, T1], across], [across.T, blocks[T2, T2]]]).as_explicit()
     )
     return PairLaw(now, then, means_now, means_then, covariance)
+
+
+def pair_average(
+    linear: GaussianFields, law: PairLaw, read: Mapping[Expr, Expr], first: Expr, second: Expr
+) -> Expr:
+    """⟨first(x(t)) second(x(t'))⟩, factorised over independent fields.
+
+    Args:
+        linear: The fields.
+        law: Their law at two times.
+        read: What to replace in the functions, as :func:`with_combinations` returns it.
+        first: A function of the fields.
+        second: Another one.
+    """
+    at = {x: u + m for x, u, m in zip(linear.fields, law.now, law.means_now, strict=True)}
+    past = {x: u + m for x, u, m in zip(linear.fields, law.then, law.means_then, strict=True)}
+    product = first.xreplace(dict(read)).xreplace(at) * second.xreplace(dict(read)).xreplace(past)
+    average = GaussianAverage(product, (*law.now, *law.then), law.covariance)
+    return average.replace(_ties_many, lambda a: a.expand_average())
+
+
+def _ties_many(node: Expr) -> bool:
+    return isinstance(node, GaussianAverage) and len(node.variables) > 2
 
 
 def roots(linear: GaussianFields) -> list[set[tuple[str, int]]]:
