@@ -1,0 +1,89 @@
+"""The record of gradients: second moments against the horizon, and how they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatetheory.errors import ParameterError
+from gatetheory.solvers.records import Provenance, Status, show
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """Second moments of a loss's gradients, for a state that is stationary at t = 0.
+
+    Args:
+        status: ``"ok"``, ``"no_solution"`` (no state to start from) or ``"not_converged"``.
+        horizons: T, in the model's own time (steps), shape (H,).
+        couplings: Q_a(T) = N · mean_ij (∂L/∂J^a_ij)², by name of the coupling, shape (H,) each.
+        coupling_errors: Their errors.
+        parameters: E[(dL/dθ)²], by name of the parameter, shape (H,) each.
+        parameter_errors: Their errors.
+        left_out: Why parameters are not among them, by name.
+        norm: Σ_f ⟨λ_f(0)²⟩ over fields with dynamics, λ = √N ∂L/∂x(0), shape (H,).
+        norm_errors: Its errors.
+        growth_exponent: Rate of |λ|² backward in time, per unit of time (per step); None where
+            none could be found.
+        growth_error: Its error.
+        residual: What the equations are missed by, relative.
+        sampled: Whether errors are standard errors (else estimates of the numerical error).
+        state: ``"chaotic"`` or ``"fixed point"``.
+        closure: ``"constant"``, ``"sampled"``, or ``"exact"`` at a fixed point.
+        reason: Why this closure.
+        loss: The loss.
+        advice: What to try, or what to keep in mind.
+        provenance: Parameters, assumptions, references.
+    """
+
+    status: Status
+    horizons: Array
+    couplings: Mapping[str, Array]
+    coupling_errors: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+    parameter_errors: Mapping[str, Array]
+    left_out: Mapping[str, str]
+    norm: Array
+    norm_errors: Array
+    growth_exponent: float | None
+    growth_error: float | None
+    residual: float | None
+    sampled: bool
+    state: str
+    closure: str
+    reason: str
+    loss: str
+    advice: str
+    provenance: Provenance = field()
+
+    def __getitem__(self, name: str) -> Array:
+        """Second moment by a coupling, or by a parameter of another name."""
+        for table in (self.couplings, self.parameters):
+            if name in table:
+                return table[name]
+        if name in self.left_out:
+            raise ParameterError(f"{name} was left out: {self.left_out[name]}")
+        known = ", ".join([*self.couplings, *self.parameters])
+        raise ParameterError(f"no gradient by {name!r}; there are {known}")
+
+    def cite(self) -> str:
+        """The references used."""
+        return self.provenance.cite()
+
+    def __str__(self) -> str:
+        lines = [f"{self.state}, closure {self.closure} ({self.reason}); loss {self.loss}"]
+        if self.status != "ok":
+            lines.append(f"{self.status}: {self.advice}")
+        for k, horizon in enumerate(self.horizons):
+            values = [f"Q_{n} = {show(v[k], 8)}" for n, v in self.couplings.items()]
+            values += [f"(dL/d{n})² = {show(v[k], 8)}" for n, v in self.parameters.items()]
+            lines.append(f"T = {horizon:g}: " + ", ".join(values))
+        lines += [f"{n} left out: {why}" for n, why in self.left_out.items()]
+        if self.growth_exponent is not None:
+            lines.append(f"|λ|² grows backward at rate {self.growth_exponent:.10g}")
+        return "\n".join(lines)
