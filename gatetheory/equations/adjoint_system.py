@@ -19,6 +19,7 @@ from sympy import Expr, ImmutableDenseMatrix, Lambda, Symbol
 
 from gatetheory.equations.lag_system import LagSystem
 from gatetheory.equations.two_time_system import PairLaw
+from gatetheory.functions import instantiate
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class SensitivitySystem:
         statics: ∂_θG, with the change of the inputs' size: G σ' / σ.
         offsets: ∂_θb.
         noisy: Whether a white noise depends on θ.
+        fluctuations: ∂_θ of what must vanish for the closure to be exact; where one of them does
+            not vanish either, the closure leaves out how θ acts.
         first: ∂_θ₂ of s_a²⟨ψ_a(t) ψ_a(t')⟩, linear in the unknowns, per coupling.
         second: ∂_θ₁∂_θ₂ of it.
     """
@@ -98,6 +101,7 @@ class SensitivitySystem:
     statics: ImmutableDenseMatrix
     offsets: ImmutableDenseMatrix
     noisy: bool
+    fluctuations: tuple[Expr, ...]
     first: tuple[Expr, ...]
     second: tuple[Expr, ...]
 
@@ -136,3 +140,12 @@ class AdjointSystem:
     couplings: tuple[str, ...]
     parameters: tuple[Symbol, ...]
     definitions: Mapping[str, Lambda] = field(hash=False)
+
+    def is_exact(self, parameters: Mapping[Symbol, Expr]) -> bool:
+        """Whether the closure leaves nothing out at parameters."""
+        return all(self.vanishes(f, parameters) for f in self.fluctuations)
+
+    def vanishes(self, expression: Expr, parameters: Mapping[Symbol, Expr]) -> bool:
+        """Whether an expression is 0 at parameters, whatever the fields are."""
+        definite = instantiate(expression, self.definitions).xreplace(dict(parameters))
+        return bool(definite.simplify() == 0)

@@ -121,7 +121,7 @@ def branch(problem: LagProblem, refined: Refined) -> CorrelationBranch:
     system = problem.program.system
     names = [c.name for c in system.covariances]
     further = [*system.observables, *system.sources]
-    values = _observed(problem, np.hstack([lagged, equal[:, None], plateau[:, None]]), equal)
+    values = observed(problem, np.hstack([lagged, equal[:, None], plateau[:, None]]), equal)
     functions = dict(zip(names, lagged, strict=True))
     at_zero = dict(zip(names, equal.tolist(), strict=True))
     at_infinity = dict(zip(names, plateau.tolist(), strict=True))
@@ -157,7 +157,7 @@ def every_covariance(problem: LagProblem, point: LagPoint) -> tuple[Array, Array
     responses = [problem.response(point.grid, k) for k in range(count)]
     given = [problem.given(point.grid, k) for k in range(count)]
     for _ in range(len(plateaus) - len(program.sources) + 1):
-        values = _observed(problem, table, _positive(table[:, -2]))
+        values = observed(problem, table, positive(table[:, -2]))
         sources = values[len(program.system.observables) :]
         for s in range(len(plateaus)):
             if s not in program.sources:
@@ -171,11 +171,12 @@ def every_covariance(problem: LagProblem, point: LagPoint) -> tuple[Array, Array
     return table[:, :n], table[:, n], table[:, n + 1]
 
 
-def _positive(equal: Array) -> Array:
+def positive(equal: Array) -> Array:
+    """Variances that may stand in averages: 1 where there is none."""
     return np.where(equal > 0, equal, 1.0)
 
 
-def _observed(problem: LagProblem, table: Array, equal: Array) -> Array:
+def observed(problem: LagProblem, table: Array, equal: Array) -> Array:
     """Observables and sources at given covariances, shape (outputs, columns)."""
     arguments = [*table, *(float(e) for e in equal), 0.0, *problem.values]
     return problem.program.outputs(*arguments, tolerance=1e-13)

@@ -90,28 +90,37 @@ class Filter:
             return 1.0
         return float(1 / np.abs(np.linalg.eigvals(self.matrix)).max())
 
-    def kernel(self, first: Array, second: Array, drive: int, rate: float = 0.0) -> Kernel:
-        """K_kl of one drive.
+    def kernel(
+        self,
+        first: Array,
+        second: Array,
+        drive: int,
+        rate: float = 0.0,
+        other: int | None = None,
+    ) -> Kernel:
+        """K_kl of one drive, or of one that moves u_k and another, the same noise, that moves u_l.
 
         Args:
             first: u_k as coefficients of the fields.
             second: u_l.
             drive: The drive.
             rate: κ.
+            other: What drives u_l; by default the same drive.
         """
-        b = self.inputs[:, drive]
+        last = drive if other is None else other
+        b, e = self.inputs[:, drive], self.inputs[:, last]
         qk, ql = first @ self.outputs, second @ self.outputs
-        fk, fl = float(first @ self.feed[:, drive]), float(second @ self.feed[:, drive])
+        fk, fl = float(first @ self.feed[:, drive]), float(second @ self.feed[:, last])
         if self.discrete:
-            return self._map_kernel(b, qk, ql, fk, fl, rate)
+            return self._map_kernel((b, e), qk, ql, fk, fl, rate)
         a = self.matrix - rate * np.eye(len(self.matrix))
-        static = np.linalg.solve(a, b) if a.size else b
-        total = float((fk - qk @ static) * (fl - ql @ static))
+        static, later = (np.linalg.solve(a, v) if a.size else v for v in (b, e))
+        total = float((fk - qk @ static) * (fl - ql @ later))
         if not a.size:
             return Kernel(np.empty(0, complex), np.empty(0, complex), fk * fl, total)
         weights, rates = [], []
         for near in _distinct(a):
-            covariance = scipy.linalg.solve_sylvester(near, near.T, -np.outer(b, b))
+            covariance = scipy.linalg.solve_sylvester(near, near.T, -np.outer(b, e))
             values, vectors = np.linalg.eig(near)
             weights.append((qk @ vectors) * np.linalg.solve(vectors, covariance @ ql + b * fl))
             rates.append(values)
@@ -120,19 +129,20 @@ class Filter:
         return _relevant(Kernel(np.asarray(shared, complex), found, fk * fl, total))
 
     def _map_kernel(
-        self, b: Array, qk: Array, ql: Array, fk: float, fl: float, rate: float
+        self, inputs: tuple[Array, Array], qk: Array, ql: Array, fk: float, fl: float, rate: float
     ) -> Kernel:
         a, fade = self.matrix, np.exp(-rate)
-        a, b = a * fade, b * fade
-        static = np.linalg.solve(np.eye(len(a)) - a, b) if a.size else b
-        total = float((fk + qk @ static) * (fl + ql @ static))
+        a, b, e = a * fade, inputs[0] * fade, inputs[1] * fade
+        unit = np.eye(len(a))
+        static, later = (np.linalg.solve(unit - a, v) if a.size else v for v in (b, e))
+        total = float((fk + qk @ static) * (fl + ql @ later))
         if not a.size:
             return Kernel(np.empty(0, complex), np.empty(0, complex), fk * fl, total)
         weights, rates, covariance = [], [], np.zeros((len(a), len(a)))
         for near in _distinct(a):
             order = len(near) ** 2
             pairs = np.eye(order) - np.kron(near, near)
-            inside = np.linalg.solve(pairs, np.outer(b, b).ravel()).reshape(near.shape)
+            inside = np.linalg.solve(pairs, np.outer(b, e).ravel()).reshape(near.shape)
             values, vectors = np.linalg.eig(near)
             # K(n) = q Aⁿ P q + q A^{n−1} b f for n ≥ 1; at n = 0 the second term is f f.
             right = np.linalg.solve(vectors, inside @ ql)

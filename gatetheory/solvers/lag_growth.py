@@ -8,6 +8,7 @@ by secants in κ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,44 +100,59 @@ def leading(operator: Array, start: Array) -> tuple[float, Array]:
     return float(values.real[k]), vector / vector[np.argmax(np.abs(vector))]
 
 
-def growth(problem: LagProblem, point: LagPoint) -> Growth:
-    """λ_max of a stationary state given to full accuracy.
+Operator = Callable[[LagProblem, LagPoint, float], Array]
+"""A matrix on functions at the nodes whose largest eigenvalue is 1 at the rate of growth."""
+
+
+def growth(
+    problem: LagProblem,
+    point: LagPoint,
+    operator: Operator = replica_operator,
+    start: Array | None = None,
+) -> Growth:
+    """The rate of growth on a stationary state given to full accuracy: λ_max of two replicas.
+
+    Args:
+        problem: The lag problem.
+        point: Its solution.
+        operator: Acts on r functions at the n nodes, shape (r n, r n), at a rate.
+        start: Where the search for the eigenfunction begins, shape (r, n).
 
     Raises:
         ConvergenceError: If the eigenproblem cannot be solved or resolved.
     """
-    rate, vector, slope = _root(problem, point, 0.0, np.abs(point.decay).ravel())
+    first = np.abs(point.decay) if start is None else start
+    count = len(first)
+    rate, vector, slope = _root(problem, point, operator, 0.0, first.ravel())
     decays = True
     for _ in range(10):
         if isinstance(point.grid, StepGrid):
             break
-        better = _better_grid(point, vector)
+        better = _better_grid(point, vector, count)
         if better is None:
             break
-        if len(better.nodes) * problem.sources > _LARGEST:
+        if len(better.nodes) * count > _LARGEST:
             decays = False
             break
         old = point
         point = on_wider_grid(problem, point, better)
-        start = np.array(
-            [old.grid.interpolate(row, better.nodes)
-             for row in vector.reshape(problem.sources, -1)]
-        ).ravel()  # fmt: skip
-        rate, vector, slope = _root(problem, point, rate, start)
+        guess = np.array(
+            [old.grid.interpolate(row, better.nodes) for row in vector.reshape(count, -1)]
+        ).ravel()
+        rate, vector, slope = _root(problem, point, operator, rate, guess)
     rich = _enriched(problem, point)
-    start = np.array(
-        [point.grid.interpolate(row, rich.grid.nodes)
-         for row in vector.reshape(problem.sources, -1)]
-    ).ravel()  # fmt: skip
-    value, vector = leading(replica_operator(problem, rich, rate), start)
+    guess = np.array(
+        [point.grid.interpolate(row, rich.grid.nodes) for row in vector.reshape(count, -1)]
+    ).ravel()
+    value, vector = leading(operator(problem, rich, rate), guess)
     change = (1 - value) / slope
-    mode = rich.moved(np.concatenate([np.zeros(problem.sources), vector]))
+    mode = LagPoint(rich.grid, np.zeros(count), vector.reshape(count, -1))
     rounding = _ROUNDING / abs(slope)
     return Growth(rate + change, abs(change) + rounding, abs(change), mode, decays)
 
 
-def _better_grid(point: LagPoint, vector: Array) -> ElementGrid | None:
-    shape = point.moved(np.concatenate([np.zeros(len(point.plateau)), vector]))
+def _better_grid(point: LagPoint, vector: Array, count: int) -> ElementGrid | None:
+    shape = LagPoint(point.grid, np.zeros(count), vector.reshape(count, -1))
     return improved_grid(shape, _TAIL, _END)
 
 
@@ -156,13 +172,13 @@ def on_wider_grid(problem: LagProblem, point: LagPoint, grid: ElementGrid | Step
 
 
 def _root(
-    problem: LagProblem, point: LagPoint, rate: float, start: Array
+    problem: LagProblem, point: LagPoint, operator: Operator, rate: float, start: Array
 ) -> tuple[float, Array, float]:
     """The κ at which the leading eigenvalue is 1, its eigenvector, and d eigenvalue/dκ.
 
     The eigenvalue falls with κ; regula falsi on secants within a bracket that shrinks.
     """
-    value, vector = leading(replica_operator(problem, point, rate), start)
+    value, vector = leading(operator(problem, point, rate), start)
     low, high = -problem.slowest_rate, np.inf
     slope = -2 * value / (problem.slowest_rate + rate)  # that of a single mode
     moved = np.inf
@@ -177,7 +193,7 @@ def _root(
         moved = abs(new - rate)
         if moved <= 1e-14 * max(abs(rate), 1e-2 * problem.slowest_rate):
             return rate, vector, slope
-        there, vector = leading(replica_operator(problem, point, new), vector)
+        there, vector = leading(operator(problem, point, new), vector)
         if moved > 1e-9 * problem.slowest_rate and there != value:
             slope = min((there - value) / (new - rate), -1e-12)
         rate, value = new, there

@@ -27,14 +27,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import sympy
-from sympy import Expr, S, Symbol
+from sympy import Expr
 
 from gatetheory.equations.adjoint_system import AdjointSystem
 from gatetheory.equations.gradient_problem import ExternalLoss, GradientProblem
 from gatetheory.equations.shapes import SpectralCondition
 from gatetheory.equations.stationary import StationaryState
 from gatetheory.errors import DerivationError
-from gatetheory.functions import differentiate, instantiate
+from gatetheory.functions import differentiate
 from gatetheory.model import Model
 from gatetheory.model.loss import make_loss
 from gatetheory.theory.adjoint import derive_adjoint_system
@@ -130,15 +130,9 @@ def external_loss(model: Model, density: str | Expr | None, running: bool) -> Ex
             f"multiply the loss by {loss.weight}, or measure it with simulate_gradients"
         )
     for f, w in zip(model.fields, slopes, strict=True):
-        if w != 0 and f.is_algebraic and not running and model.time == "continuous":
+        if w != 0 and f.is_algebraic and not (running and model.time == "continuous"):
             raise DerivationError(
-                f"the loss reads {f.name} at the horizon, a field without dynamics: its gradient "
-                "is a pulse there; read a field with dynamics, or make it a running loss"
+                f"the loss reads {f.name}, a field without dynamics, at single times: its gradient "
+                "is a pulse there, which is not solved here; read a field with dynamics"
             )
     return ExternalLoss(tuple(slopes), running, str(loss))
-
-
-def explicit_fluctuation(system: AdjointSystem, parameter: Symbol) -> tuple[Expr, ...]:
-    """What must vanish for the sensitivity to a parameter to be closed: ∂_θ of the fluctuations."""
-    defined = [instantiate(f, system.definitions) for f in system.fluctuations]
-    return tuple(d for f in defined if (d := differentiate(f, parameter)) != S.Zero)

@@ -76,6 +76,7 @@ def derive_sensitivity(
         statics=ImmutableDenseMatrix(statics),
         offsets=slopes(linear.offsets),
         noisy=any(slope(e) != 0 for e in (*linear.intensities, *linear.noises)),
+        fluctuations=tuple(slope(f) for gate in linear.gates for f in gate.fluctuations),
         first=tuple(together(f, o, t) for f, (_, o, t) in zip(first, replicas, strict=True)),
         second=tuple(together(f, o, t) for f, (_, o, t) in zip(second, replicas, strict=True)),
     )
