@@ -100,12 +100,15 @@ class AdjointGrowth:
         self, pairs: StationaryPairs, grid: Grid
     ) -> dict[tuple[int, int, int], tuple[Array, Array]]:
         """W_b,kl at the lag and at its opposite."""
-        wanted = [(b, k, m) for b, k, m in self.entries if b in self.active]
-        outputs = [pairs.system.readouts[b][k, m] for b, k, m in wanted]
-        outputs += [pairs.system.readouts[b][m, k] for b, k, m in wanted]
-        values = pairs.averages(outputs, -grid.nodes)
-        half = len(wanted)
-        return {key: (values[i], values[half + i]) for i, key in enumerate(wanted)}
+        keys, functions = pairs.readouts
+        values = dict(zip(keys, zip(functions.behind, functions.ahead, strict=True), strict=True))
+        none = np.zeros(len(grid.nodes))
+        # the forward pair runs against s: W at s − s' is the forward function at the opposite lag
+        return {
+            (b, k, m): values.get((b, k, m), (none, none))
+            for b, k, m in self.entries
+            if b in self.active
+        }
 
     def _convolutions(
         self, grid: Grid, a: int, rate: float

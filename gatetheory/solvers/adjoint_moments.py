@@ -70,15 +70,15 @@ def adjoint_moments(
     first = np.einsum("ka,ik->ai", pairs.drives, started)
     n = len(grid.nodes)
     # forward times run against s, so that W(s − s') is the forward pair's at lag s' − s
-    lags = (grid.nodes[None, :] - grid.nodes[:, None]).ravel()
-    tables = _readouts(pairs, lags, n)
+    lags = grid.nodes[None, :] - grid.nodes[:, None]
+    tables = _readouts(pairs, lags)
     pulled = _iterate(first, reads, tables)
     source = np.zeros((pairs.fields, pairs.fields, n, n))
     for (b, k, m), table in tables.items():
         source[k, m] += table * pulled[b]
     own = started.T**2 + np.einsum("ifjk,kmjl,iflm->fi", response, source, response, optimize=True)
     own *= np.where(pairs.mass > 0, pairs.mass, 0.0)[:, None] ** 2
-    signals = pairs.averages(pairs.system.signals, lags).reshape(-1, n, n)
+    signals = pairs.signals(lags)
     ends = [grid.index(t) for t in horizons]
     couplings = np.empty((pairs.couplings, len(ends)))
     for h, horizon in enumerate(horizons):
@@ -104,19 +104,10 @@ def _started(
     return found
 
 
-def _readouts(pairs: StationaryPairs, lags: Array, n: int) -> dict[tuple[int, int, int], Array]:
+def _readouts(pairs: StationaryPairs, lags: Array) -> dict[tuple[int, int, int], Array]:
     """Nonzero entries W_b,kl(s − s') by (b, k, l), shape (n, n) each."""
-    keys, outputs = [], []
-    for b, matrix in enumerate(pairs.system.readouts):
-        for k in range(pairs.fields):
-            for m in range(pairs.fields):
-                if matrix[k, m] != 0:
-                    keys.append((b, k, m))
-                    outputs.append(matrix[k, m])
-    if not outputs:
-        return {}
-    values = pairs.averages(outputs, lags).reshape(-1, n, n)
-    return dict(zip(keys, values, strict=True))
+    keys, functions = pairs.readouts
+    return dict(zip(keys, functions(lags), strict=True))
 
 
 def _iterate(first: Array, reads: Array, tables: dict[tuple[int, int, int], Array]) -> Array:

@@ -15,13 +15,14 @@ from sympy import Expr, Symbol
 
 from gatetheory.equations.adjoint_system import AdjointSystem, SensitivitySystem
 from gatetheory.equations.gradient_problem import ExternalLoss, GradientProblem
-from gatetheory.errors import ConvergenceError, DerivationError
+from gatetheory.errors import ConvergenceError, DerivationError, ParameterError
 from gatetheory.solvers.adjoint_growth import AdjointGrowth
 from gatetheory.solvers.adjoint_moments import adjoint_moments
 from gatetheory.solvers.correlation_records import CorrelationBranch, Correlations
 from gatetheory.solvers.gradient_records import Gradients
 from gatetheory.solvers.lag_problem import LagProblem
 from gatetheory.solvers.records import Provenance, Status, by_name
+from gatetheory.solvers.sensitivity_coefficients import source_polynomials
 from gatetheory.solvers.sensitivity_moments import sensitivity
 from gatetheory.solvers.stationary_pairs import StationaryPairs
 from gatetheory.solvers.time_grid import TimeGrid, time_edges
@@ -33,6 +34,7 @@ _HALVINGS, _LARGEST = 4, 520
 _FORGOTTEN = 1e-11  # part of C(0) − C(∞) at which the past is cut
 _PAST_GROWTH = 1.6  # ratio of lengths of elements, into the past
 _ROUNDING = 1e-11
+_TOLERANCE, _UNDER_NOISE = 1e-7, 1e-3
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def solve_closed_gradients(
     *,
     branch: int = -1,
     names: Sequence[str] | None = None,
-    tolerance: float = 1e-7,
+    tolerance: float | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Gradients:
     """Second moments of gradients on a stationary state, closure ``constant``.
@@ -68,7 +70,8 @@ def solve_closed_gradients(
         horizons: T, increasing, positive (whole numbers in a map).
         branch: Which of the states.
         names: Parameters whose sensitivities are wanted; by default all.
-        tolerance: Error allowed, relative to each moment.
+        tolerance: Error allowed, relative to each moment; by default 1e-7, and 1e-3 under white
+            noise, where covariances have a kink at equal times.
         report: Called with what is being computed.
 
     Raises:
@@ -82,6 +85,10 @@ def solve_closed_gradients(
     weights = _weights(system, loss)
     pairs = StationaryPairs(system, parameters, lag_problem, correlations[branch].point)
     wanted, left_out = _available(system, parameters, pairs, names, problem)
+    if tolerance is None:
+        tolerance = _UNDER_NOISE if pairs.is_noisy and not pairs.discrete else _TOLERANCE
+    if not 0 < tolerance < 1:
+        raise ParameterError(f"tolerance must lie between 0 and 1, got {tolerance!r}")
     solver = _Solver(pairs, weights, loss.running, list(horizons), wanted, report)
     status, advice, found, errors = solver.run(correlations[branch], tolerance)
     rate, rate_error, residual, note = _growth(pairs)
@@ -186,6 +193,7 @@ class _Solver:
         self.pairs, self.weights, self.running = pairs, weights, running
         self.horizons, self.wanted = horizons, wanted
         self.report = report or (lambda _: None)
+        self.sources = source_polynomials(pairs, wanted)
 
     def run(
         self, branch: CorrelationBranch, tolerance: float
@@ -194,10 +202,10 @@ class _Solver:
         if self.pairs.discrete:
             whole = (-float(self._memory()), self.horizons[-1])
             found = self._table(TimeGrid((0.0, self.horizons[-1]), 0), TimeGrid(whole, 0))
-            return "ok", "", found, _errors(found, found)
+            return "ok", "", found, self._errors(found, found)
         slowest, fastest = self._times()
         longest = min(branch.half_width / 3, 2 * slowest, self.horizons[-1])
-        coarse, fine, errors, worst = None, None, None, np.inf
+        coarse, fine = None, None
         for _ in range(_HALVINGS + 1):
             edges = _graded(time_edges(self.horizons, longest), fastest)
             if fine is not None and (len(edges) - 1) * _DEGREES[1] > _LARGEST:
@@ -206,13 +214,13 @@ class _Solver:
             coarse, fine = (
                 self._table(TimeGrid(edges, d), TimeGrid(past + edges, d)) for d in _DEGREES
             )
-            errors = _errors(coarse, fine)
-            worst = _worst(fine, errors)
-            if worst <= tolerance:
+            if _worst(fine, _differences(coarse, fine)) <= tolerance / 2:
                 break
             longest /= 2
+        assert coarse is not None
         assert fine is not None
-        assert errors is not None
+        errors = self._errors(coarse, fine)
+        worst = _worst(fine, errors)
         if worst <= tolerance:
             return "ok", "", fine, errors
         advice = f"moments agree to {worst:.1g} only: allow a larger tolerance or shorter horizons"
@@ -224,7 +232,8 @@ class _Solver:
         found = {}
         for name, system in self.wanted.items():
             self.report(f"sensitivity to {name}")
-            moments = sensitivity(self.pairs, system, grid, whole).moments
+            sources = self.sources[name]
+            moments = sensitivity(self.pairs, system, sources, grid, whole).moments
             own = np.einsum("ikjl,k,l->ij", moments, self.weights, self.weights)
             found[name] = np.array([self._by_parameter(own, grid, t) for t in self.horizons])
         return _Table(adjoint.couplings, adjoint.norm, found)
@@ -237,6 +246,19 @@ class _Solver:
         if grid.discrete:  # a running loss of a map is summed over steps 1 … T
             weights = np.where((grid.nodes >= 1) & (grid.nodes <= horizon), 1.0, 0.0)
         return float(weights @ own @ weights)
+
+    def _errors(self, coarse: _Table, fine: _Table) -> _Table:
+        """Differences, and what rounding and interpolation in the lag may do."""
+        pairs, apart = self.pairs, _differences(coarse, fine)
+        own = _ROUNDING + 2 * max(pairs.readouts[1].error, pairs.signals.error)
+        return _Table(
+            apart.couplings + own * np.abs(fine.couplings),
+            apart.norm + own * fine.norm,
+            {
+                n: d + (_ROUNDING + 2 * self.sources[n].error) * fine.parameters[n]
+                for n, d in apart.parameters.items()
+            },
+        )
 
     def _times(self) -> tuple[float, float]:
         forward = self.pairs.filter(np.eye(self.pairs.fields))
@@ -270,16 +292,12 @@ def _graded(edges: tuple[float, ...], fastest: float) -> tuple[float, ...]:
     return (0.0, *first, *edges[1:])
 
 
-def _errors(coarse: _Table, fine: _Table) -> _Table:
-    """Differences, and what rounding may do."""
-
-    def difference(a: Array, b: Array) -> Array:
-        return np.asarray(np.abs(a - b) + _ROUNDING * np.abs(b))
-
+def _differences(coarse: _Table, fine: _Table) -> _Table:
+    """What the higher degree changes."""
     return _Table(
-        difference(coarse.couplings, fine.couplings),
-        difference(coarse.norm, fine.norm),
-        {n: difference(coarse.parameters[n], v) for n, v in fine.parameters.items()},
+        np.abs(coarse.couplings - fine.couplings),
+        np.abs(coarse.norm - fine.norm),
+        {n: np.abs(coarse.parameters[n] - v) for n, v in fine.parameters.items()},
     )
 
 

@@ -61,7 +61,7 @@ class Grid(Protocol):
         ...
 
     def interpolate(self, values: Array, lags: Array) -> Array:
-        """A function given at the nodes, at other lags; 0 beyond the last node's element."""
+        """Functions given at the nodes, last axis, at other lags; 0 beyond the last element."""
         ...
 
 
@@ -180,8 +180,8 @@ class ElementGrid:
         element = np.clip(np.searchsorted(self.edges, lags, side="right") - 1, 0, self.elements - 1)
         low, high = np.array(self.edges)[element], np.array(self.edges)[element + 1]
         basis = _lagrange(self.degree, (2 * lags - low - high) / (high - low))
-        table = values.reshape(self.elements, self.degree)
-        result = np.einsum("ij,ij->i", basis, table[element])
+        table = values.reshape(*values.shape[:-1], self.elements, self.degree)
+        result = np.einsum("ij,...ij->...i", basis, table[..., element, :])
         return np.where(lags <= self.edges[-1], result, 0.0)
 
     def power(self, values: Array, frequencies: Array) -> Array:
@@ -229,7 +229,9 @@ class StepGrid:
 
     def interpolate(self, values: Array, lags: Array) -> Array:
         """See :class:`Grid`."""
-        return np.interp(lags, self.nodes, values, right=0.0)
+        rows = values.reshape(-1, values.shape[-1])
+        found = [np.interp(lags, self.nodes, row, right=0.0) for row in rows]
+        return np.array(found).reshape(*values.shape[:-1], len(lags))
 
     def space(self, reach: float) -> Array | None:
         """Every lag counts for itself."""

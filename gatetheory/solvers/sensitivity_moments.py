@@ -16,15 +16,16 @@ the couplings; it is cut where covariances have reached their plateau, and held 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Expr, Symbol
+from sympy import Symbol
 
 from gatetheory.equations.adjoint_system import SensitivitySystem
 from gatetheory.errors import ConvergenceError
+from gatetheory.solvers.sensitivity_coefficients import Monomial, Sources
 from gatetheory.solvers.sensitivity_known import Known
 from gatetheory.solvers.stationary_pairs import StationaryPairs
 from gatetheory.solvers.time_grid import TimeGrid
@@ -54,13 +55,18 @@ class Sensitivity:
 
 
 def sensitivity(
-    pairs: StationaryPairs, system: SensitivitySystem, grid: TimeGrid, whole: TimeGrid
+    pairs: StationaryPairs,
+    system: SensitivitySystem,
+    sources: Sources,
+    grid: TimeGrid,
+    whole: TimeGrid,
 ) -> Sensitivity:
     """Solve for the sensitivity's moments.
 
     Args:
         pairs: The stationary state.
         system: Derivatives by the parameter.
+        sources: The sources' derivatives.
         grid: Times from 0 to the longest horizon.
         whole: Times from long ago to the longest horizon; those from 0 on are the grid's.
 
@@ -68,7 +74,7 @@ def sensitivity(
         ConvergenceError: If the moments grow beyond the numbers.
     """
     known = Known(pairs, system, grid, whole)
-    solver = _Solver(pairs, system, known)
+    solver = _Solver(pairs, sources, known)
     local, forward = solver.forward()
     return Sensitivity(solver.both(local, forward), known.means)
 
@@ -76,34 +82,28 @@ def sensitivity(
 class _Solver:
     """Iterates both linear problems."""
 
-    def __init__(self, pairs: StationaryPairs, system: SensitivitySystem, known: Known) -> None:
-        self.pairs, self.system, self.known = pairs, system, known
+    def __init__(self, pairs: StationaryPairs, sources: Sources, known: Known) -> None:
+        self.known, self.sources = known, sources
         self.names = pairs.system.unknowns
-        n, r = known.steps, known.all_steps
-        self.shape_first = r, n
-        self.lags_first = (known.every[:, None] - known.nodes[None, :]).ravel()
-        self.lags_both = (known.nodes[:, None] - known.nodes[None, :]).ravel()
-
-    # ---- ⟨x v'⟩ and ⟨η δη'⟩ ------------------------------------------------------------------
 
     def forward(self) -> tuple[Array, Array]:
         """⟨η_a(r) δη_a(t)⟩, shape (A, R, n), and ⟨x̃_k(r) v_l(t)⟩, shape (R, F, n, F)."""
         known, names = self.known, self.names
-        r, n = self.shape_first
-        linear = [*names.forward.values(), *names.then.values()]
-        fixed = {
-            s: np.tile(known.means[:, i], r) for i, s in names.mean_then.items()
-        }  # as (r, n), the time of v last
-        rest, slopes = self._split(self.system.first, linear, fixed, self.lags_first, (r, n))
+        shape = known.all_steps, known.steps
+        lags = known.every[:, None] - known.nodes[None, :]
+        tables = [p.tables(lags) for p in self.sources.first]
+        given: dict[Symbol, Array] = {
+            s: np.broadcast_to(known.means[:, i], shape) for i, s in names.mean_then.items()
+        }
 
         def local_of(values: Array) -> Array:
-            given = {s: values[:, k, :, m] for (k, m), s in names.forward.items()}
             at = known.at_equal_times(values)
-            given |= {s: at[:, k, m] + at[:, m, k] for (k, m), s in names.then.items()}
-            found = rest.copy()
-            for (a, s), table in slopes.items():
-                found[a] += table * given[s]
-            return found
+            here = given | {s: values[:, k, :, m] for (k, m), s in names.forward.items()}
+            here |= {
+                s: np.broadcast_to(at[:, k, m] + at[:, m, k], shape)
+                for (k, m), s in names.then.items()
+            }
+            return np.array([_evaluated(t, here, shape) for t in tables])
 
         def covariance_of(local: Array) -> Array:
             pushed = np.einsum("rkqa,aqn->rkan", known.state_response, local, optimize=True)
@@ -113,39 +113,28 @@ class _Solver:
         values = _settle(lambda v: covariance_of(local_of(v)), known.with_state)
         return local_of(values), values
 
-    # ---- ⟨v v'⟩ ------------------------------------------------------------------------------
-
     def both(self, local: Array, forward: Array) -> Array:
         """Cov(v_k(t), v_l(t')), shape (n, F, n, F)."""
         known, names = self.known, self.names
         n = known.steps
-        here = forward[-n:]
-        at = known.at_equal_times(forward)
-        change = at + at.transpose(0, 2, 1)
-        now, then = (n, 1), (1, n)
-        fixed: dict[Symbol, Array] = {}
-        for (k, m), s in names.forward.items():
-            fixed[s] = here[:, k, :, m]
-        for (k, m), s in names.backward.items():
-            fixed[s] = here[:, m, :, k].T
-        for table, shape in ((names.now, now), (names.then, then)):
-            for (k, m), s in table.items():
-                fixed[s] = change[:, k, m].reshape(shape) + np.zeros((n, n))
-        for means, shape in ((names.mean_now, now), (names.mean_then, then)):
-            for i, s in means.items():
-                fixed[s] = known.means[:, i].reshape(shape) + np.zeros((n, n))
-        flat = {s: np.ascontiguousarray(v).ravel() for s, v in fixed.items()}
-        linear = list(names.both.values())
-        rest, slopes = self._split(self.system.second, linear, flat, self.lags_both, (n, n))
+        shape = n, n
+        given = self._at_both_times(forward)
+        lags = known.nodes[:, None] - known.nodes[None, :]
+        unknown = set(names.both.values())
+        rest, slopes = np.zeros((len(local), n, n)), []
         index = {s: key for key, s in names.both.items()}
+        for a, polynomial in enumerate(self.sources.second):
+            tables = polynomial.tables(lags)
+            fixed = {m: t for m, t in tables.items() if not unknown & set(m)}
+            rest[a] = _evaluated(fixed, given, shape)
+            slopes += [(a, index[m[0]], t) for m, t in tables.items() if unknown & set(m)]
         crossed = known.driven_with_known(local)
         crossed = np.einsum("ikna,anjm->ikjm", known.response, crossed, optimize=True)
         base = known.covariance + crossed + crossed.transpose(2, 3, 0, 1)
 
         def covariance_of(values: Array) -> Array:
             source = rest.copy()
-            for (a, s), table in slopes.items():
-                k, m = index[s]
+            for a, (k, m), table in slopes:
                 source[a] += table * values[:, k, :, m]
             pushed = np.einsum("ikna,anj->ikaj", known.response, source, optimize=True)
             return np.asarray(
@@ -154,35 +143,36 @@ class _Solver:
 
         return _settle(covariance_of, base)
 
-    def _split(
-        self,
-        expressions: Sequence[Expr],
-        linear: Sequence[Symbol],
-        given: dict[Symbol, Array],
-        lags: Array,
-        shape: tuple[int, int],
-    ) -> tuple[Array, dict[tuple[int, Symbol], Array]]:
-        """Constant part, shape (A, …), and coefficients of unknowns, of expressions linear in them.
+    def _at_both_times(self, forward: Array) -> dict[Symbol, Array]:
+        """Everything but ⟨v v'⟩ that the second derivative contains, shape (n, n) each."""
+        known, names = self.known, self.names
+        n = known.steps
+        here, at = forward[-n:], known.at_equal_times(forward)
+        given = {s: here[:, k, :, m] for (k, m), s in names.forward.items()}
+        given |= {s: here[:, m, :, k].T for (k, m), s in names.backward.items()}
+        for variances, means, axes in (
+            (names.now, names.mean_now, (n, 1)),
+            (names.then, names.mean_then, (1, n)),
+        ):
+            for (k, m), s in variances.items():
+                change = (at[:, k, m] + at[:, m, k]).reshape(axes)
+                given[s] = np.broadcast_to(change, (n, n))
+            for i, s in means.items():
+                given[s] = np.broadcast_to(known.means[:, i].reshape(axes), (n, n))
+        return given
 
-        Args:
-            expressions: One per coupling.
-            linear: The unknowns.
-            given: What else they contain.
-            lags: At which they are evaluated.
-            shape: Of the result.
-        """
-        zero = dict.fromkeys(linear, 0)
-        outputs = [e.xreplace(zero) for e in expressions]
-        keys = []
-        for a, e in enumerate(expressions):
-            for s in linear:
-                slope = e.diff(s)
-                if slope != 0:
-                    keys.append((a, s))
-                    outputs.append(slope)
-        values = self.pairs.averages(outputs, lags, given).reshape(-1, *shape)
-        count = len(expressions)
-        return values[:count], dict(zip(keys, values[count:], strict=True))
+
+def _evaluated(
+    tables: Mapping[Monomial, Array], given: Mapping[Symbol, Array], shape: tuple[int, int]
+) -> Array:
+    """Σ c_m m."""
+    total = np.zeros(shape)
+    for monomial, coefficient in tables.items():
+        term = coefficient
+        for symbol in monomial:
+            term = term * given[symbol]
+        total += term
+    return total
 
 
 def _settle(step: Callable[[Array], Array], start: Array) -> Array:

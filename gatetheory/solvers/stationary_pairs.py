@@ -7,6 +7,7 @@ C_kl(τ) = Σ_a K_kl,a * S_a + what white noise and static inputs add; C_kl(−�
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,9 +19,13 @@ from gatetheory.equations.adjoint_system import AdjointSystem
 from gatetheory.functions import instantiate
 from gatetheory.solvers.correlations import every_covariance, observed, positive
 from gatetheory.solvers.lag_filter import Filter, reduce
+from gatetheory.solvers.lag_grid import Grid
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
+
+_TOLERANCE = 1e-12  # of averages, relative to the size of their functions
+_PROBES = 24  # lags between nodes at which interpolation is checked
 
 
 class StationaryPairs:
@@ -159,25 +164,52 @@ class StationaryPairs:
 
     # ---- averages ----------------------------------------------------------------------------
 
-    def averages(
-        self,
-        outputs: Sequence[Expr],
-        lags: Array,
-        given: Mapping[Symbol, Array] | None = None,
-    ) -> Array:
-        """Expressions with averages over pairs at t = t' + lag, shape (outputs, m).
+    def functions(self, outputs: Sequence[Expr]) -> LagFunctions:
+        """Expressions with averages over pairs at t = t' + lag, as functions of the lag.
 
         Args:
-            outputs: In the symbols of the pair's law, of parameters and of what is given.
-            lags: Shape (m,), of any sign.
-            given: Values of further symbols, shape (m,) each.
+            outputs: In the symbols of the pair's law and of parameters.
         """
-        known = self._arguments(lags) | dict(given or {})
+        grid = self.point.grid
+        nodes = grid.nodes
+        far = 10 * nodes[-1] + 1
+        between = np.floor(nodes) if self.discrete else (nodes[1:] + nodes[:-1]) / 2
+        between = between[:: max(len(between) // _PROBES, 1)]
+        values = self.averages(outputs, np.concatenate([nodes, -nodes, [far], between]))
+        n, last = len(nodes), 2 * len(nodes)
+        found = LagFunctions(grid, values[:, :n], values[:, n:last], values[:, last], 0.0)
+        size = np.abs(found.ahead).max(axis=1, initial=0.0)
+        size = np.maximum(size, 1e-9 * size.max(initial=0.0) + 1e-300)
+        missed = np.abs(found(between) - values[:, last + 1 :]).max(axis=1) / size
+        return replace(found, error=float(missed.max(initial=0.0)))
+
+    @cached_property
+    def signals(self) -> LagFunctions:
+        """⟨ψ_a ψ_a'⟩ of every coupling."""
+        return self.functions(self.system.signals)
+
+    @cached_property
+    def readouts(self) -> tuple[list[tuple[int, int, int]], LagFunctions]:
+        """Nonzero entries of W_b,kl, by (b, k, l)."""
+        size = range(self.fields)
+        entries = {
+            (b, k, m): matrix[k, m]
+            for b, matrix in enumerate(self.system.readouts)
+            for k in size
+            for m in size
+            if matrix[k, m] != 0
+        }
+        return list(entries), self.functions(list(entries.values()))
+
+    def averages(self, outputs: Sequence[Expr], lags: Array) -> Array:
+        """The same at given lags, shape (outputs, m)."""
+        if not outputs:
+            return np.zeros((0, len(lags)))
+        known = self._arguments(lags)
         definite = tuple(self._definite(e) for e in outputs)
         if definite not in self._compiled:
             self._compiled[definite] = compile_pairs(definite, tuple(known))
-        values = [*known.values()]
-        return self._compiled[definite](*values, tolerance=1e-13)
+        return self._compiled[definite](*known.values(), tolerance=_TOLERANCE)
 
     def _definite(self, e: Expr) -> Expr:
         """Definitions and parameters put in; both times of the pair have the same law."""
@@ -208,3 +240,31 @@ class StationaryPairs:
                 if lagged.is_Symbol:
                     known[lagged] = across[i, j]
         return known
+
+
+@dataclass(frozen=True)
+class LagFunctions:
+    """Functions of the lag, of either sign.
+
+    Args:
+        grid: The grid of lags ≥ 0.
+        ahead: At its nodes, shape (functions, n).
+        behind: At the opposite lags.
+        far: At infinity, shape (functions,).
+        error: Of interpolation, relative to the size of each function, seen between the nodes.
+    """
+
+    grid: Grid
+    ahead: Array
+    behind: Array
+    far: Array
+    error: float
+
+    def __call__(self, lags: Array) -> Array:
+        """Values at lags of any shape, shape (functions, *shape)."""
+        flat = lags.ravel()
+        table = np.empty((len(self.far), len(flat)))
+        for rows, chosen in ((self.ahead, flat >= 0), (self.behind, flat < 0)):
+            decay = rows - self.far[:, None]
+            table[:, chosen] = self.grid.interpolate(decay, np.abs(flat[chosen]))
+        return (table + self.far[:, None]).reshape(-1, *lags.shape)
