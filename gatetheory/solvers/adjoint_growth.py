@@ -101,9 +101,10 @@ class AdjointGrowth:
     ) -> dict[tuple[int, int, int], tuple[Array, Array]]:
         """W_b,kl at the lag and at its opposite."""
         keys, functions = pairs.readouts
-        values = dict(zip(keys, zip(functions.behind, functions.ahead, strict=True), strict=True))
-        none = np.zeros(len(grid.nodes))
         # the forward pair runs against s: W at s − s' is the forward function at the opposite lag
+        both = zip(functions(-grid.nodes), functions(grid.nodes), strict=True)
+        values = dict(zip(keys, both, strict=True))
+        none = np.zeros(len(grid.nodes))
         return {
             (b, k, m): values.get((b, k, m), (none, none))
             for b, k, m in self.entries

@@ -25,6 +25,7 @@ from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 Array = NDArray[np.float64]
 
 _TOLERANCE = 1e-12  # of averages, relative to the size of their functions
+_NOTHING = 1e-6  # size, beside the largest, of a function that may vanish but for rounding
 _PROBES = 24  # lags between nodes at which interpolation is checked
 
 
@@ -179,7 +180,7 @@ class StationaryPairs:
         n, last = len(nodes), 2 * len(nodes)
         found = LagFunctions(grid, values[:, :n], values[:, n:last], values[:, last], 0.0)
         size = np.abs(found.ahead).max(axis=1, initial=0.0)
-        size = np.maximum(size, 1e-9 * size.max(initial=0.0) + 1e-300)
+        size = np.maximum(size, _NOTHING * size.max(initial=0.0) + 1e-300)
         missed = np.abs(found(between) - values[:, last + 1 :]).max(axis=1) / size
         return replace(found, error=float(missed.max(initial=0.0)))
 
