@@ -24,7 +24,7 @@ from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
 
-_TOLERANCE = 1e-12  # of averages, relative to the size of their functions
+_TOLERANCE = 1e-14  # of averages, relative to the size of their functions
 _NOTHING = 1e-6  # size, beside the largest, of a function that may vanish but for rounding
 _PROBES = 24  # lags between nodes at which interpolation is checked
 
