@@ -23,6 +23,7 @@ def test_there_are_derivations() -> None:
         "transitions",
         "onset",
         "potential",
+        "gradients",
     }
     assert expected <= {path.stem for path in DERIVATIONS}
 
