@@ -96,7 +96,7 @@ class Linearization:
         for f in group.fields:
             source = self._row(self.direct, f, fields, None)
             sources.append(self._row(self.driven, f, local, source))
-        inverse = self._inverses[group.fields]
+        inverse = self.inverses[group.fields]
         for i, f in enumerate(group.fields):
             total: Block | None = None
             for j, source in enumerate(sources):
@@ -114,7 +114,7 @@ class Linearization:
         return total
 
     @cached_property
-    def _inverses(self) -> dict[tuple[int, ...], Array]:
+    def inverses(self) -> dict[tuple[int, ...], Array]:
         """A_gg⁻¹ of every group of algebraic fields, shape (N, k, k)."""
         found = {}
         for stage in self.network.unit.stages:
