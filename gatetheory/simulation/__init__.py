@@ -1,5 +1,6 @@
 """Finite networks straight from a model: an independent witness that knows no theory."""
 
+from gatetheory.simulation.backpropagation import backpropagate
 from gatetheory.simulation.chaos import (
     CorrelationObservation,
     LyapunovObservation,
@@ -15,6 +16,9 @@ from gatetheory.simulation.correlations import (
 from gatetheory.simulation.draw import draw_network, random_state
 from gatetheory.simulation.estimators import Estimate, Extrapolation, estimate, extrapolate, z_score
 from gatetheory.simulation.fixed_points import FixedPoint, Stability, find_fixed_point, stability
+from gatetheory.simulation.gradient_observation import GradientObservation
+from gatetheory.simulation.gradient_record import Gradients
+from gatetheory.simulation.gradients import simulate_gradients
 from gatetheory.simulation.integrate import Adaptive, Iteration, RungeKutta4, integrate
 from gatetheory.simulation.jacobian import (
     eigenvalues,
@@ -42,6 +46,8 @@ __all__ = [
     "Estimate",
     "Extrapolation",
     "FixedPoint",
+    "GradientObservation",
+    "Gradients",
     "Iteration",
     "Linearization",
     "LyapunovObservation",
@@ -55,6 +61,7 @@ __all__ = [
     "Trajectory",
     "UnitState",
     "annealed_closure",
+    "backpropagate",
     "correlations",
     "default_observables",
     "draw_network",
@@ -75,6 +82,7 @@ __all__ = [
     "relax",
     "response",
     "simulate",
+    "simulate_gradients",
     "singular_moments",
     "stability",
     "synthetic_state",
