@@ -9,17 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 
-from gatetheory.errors import ParameterError
 from gatetheory.simulation.bundle_source import compile_bundle
 from gatetheory.simulation.draw import Seed, generator
 from gatetheory.simulation.ledger import Evaluation, Ledger
 from gatetheory.simulation.lowering import Array
 from gatetheory.simulation.network import Network
-from gatetheory.simulation.schemes import Method, adams_weights
+from gatetheory.simulation.schemes import Method, adams_weights, check_method
 from gatetheory.simulation.stochastic import noise_amplitudes
 
 _TABLEAUX: dict[str, tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]] = {
@@ -267,14 +266,7 @@ def make_scheme(network: Network, method: Method, step: float, seed: Seed) -> Sc
     Raises:
         ParameterError: If the scheme is not made for such a network.
     """
-    name = network.model.name
-    if method not in get_args(Method):
-        raise ParameterError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
-    if (network.model.time == "discrete") != (method == "iterate"):
-        fit = "'iterate'" if network.model.time == "discrete" else "any but 'iterate'"
-        raise ParameterError(f"method {method!r} does not fit the time of model {name}: use {fit}")
-    if network.is_noisy and method not in ("iterate", "heun"):
-        raise ParameterError(f"model {name} has white noise; use method='heun'")
+    check_method(network, method)
     if method == "iterate":
         return MapScheme(network, seed)
     if method in _TABLEAUX:

@@ -22,7 +22,7 @@ from gatetheory.simulation.loss import Loss, make_loss
 from gatetheory.simulation.lowering import Array
 from gatetheory.simulation.lyapunov import default_step, limited_threads
 from gatetheory.simulation.network import Network
-from gatetheory.simulation.schemes import Method
+from gatetheory.simulation.schemes import Method, check_method
 
 Wanted = Literal["none", "squares", "matrices"]
 
@@ -97,6 +97,7 @@ def backpropagate(
     weights_rng, noise_rng = generator(seed).spawn(2)
     c = draw_weights(network, what, weights, draws, weights_rng)
     method = method or default_gradient_method(network)
+    check_method(network, method)
     with limited_threads(threads), np.errstate(all="ignore"):
         longest = _step(network, x, method, step)
         grid = make_grid(duration, horizons, save, longest, method == "iterate")

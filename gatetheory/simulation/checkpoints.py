@@ -38,11 +38,14 @@ class Tape:
         self.steps = len(times) - 1
         self.spacing = spacing or max(1, math.isqrt(self.steps))
         self.kept: list[Point] = []
+        self._last: list[tuple[int, Step]] = []  # the segment the way back begins with
         point = start
         for n in range(self.steps):
             if n % self.spacing == 0:
                 self.kept.append(point)
-            point, _ = self._step(point, n)
+            point, step = self._step(point, n)
+            if n // self.spacing == (self.steps - 1) // self.spacing:
+                self._last.append((n, step))
             if not np.isfinite(point.state).all():
                 raise ConvergenceError(
                     f"the state is no longer finite at t = {times[n + 1]:g}; "
@@ -51,13 +54,13 @@ class Tape:
         self.end = point
 
     def backward(self) -> Iterator[tuple[int, Step]]:
-        """Every step with its number, the last one first."""
-        for first in reversed(range(0, self.steps, self.spacing)):
-            point = self.kept[first // self.spacing]
-            segment = []
-            for n in range(first, min(first + self.spacing, self.steps)):
-                point, step = self._step(point, n)
-                segment.append((n, step))
+        """Every step with its number, the last one first; to be read once."""
+        for k, point in reversed(list(enumerate(self.kept))):
+            segment, self._last = self._last, []
+            if not segment:
+                for n in range(k * self.spacing, (k + 1) * self.spacing):
+                    point, step = self._step(point, n)
+                    segment.append((n, step))
             while segment:
                 yield segment.pop()
 

@@ -10,7 +10,11 @@ from sympy import Expr
 
 from gatetheory.errors import ParameterError
 from gatetheory.model import Model
-from gatetheory.simulation.backpropagation import backpropagate, default_gradient_method
+from gatetheory.simulation.backpropagation import (
+    Wanted,
+    backpropagate,
+    default_gradient_method,
+)
 from gatetheory.simulation.draw import check_count, draw_network, random_state
 from gatetheory.simulation.gradient_observation import GradientObservation
 from gatetheory.simulation.gradient_record import Gradients
@@ -91,6 +95,7 @@ def simulate_gradients(
     lengths = np.unique(np.asarray(horizons, np.float64))
     longest = float(lengths[-1])
     text = make_loss(model, loss, weight).text
+    wanted: Wanted = "squares" if couplings else "none"
     statuses: list[Status] = []
     runs: list[list[Gradients]] = []
     growth: list[float] = []
@@ -109,7 +114,7 @@ def simulate_gradients(
             found.append(
                 backpropagate(
                     network, state, longest, loss=loss, weight=weight, running=running,
-                    draws=draws, horizons=lengths.tolist(), couplings="squares" if couplings else "none",
+                    draws=draws, horizons=lengths.tolist(), couplings=wanted,
                     parameters=parameters, method=method, step=step, spacing=spacing,
                     start_time=before + w * longest, threads=threads, seed=rng,
                 )

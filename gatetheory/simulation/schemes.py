@@ -221,14 +221,7 @@ def make_stepper(
     Raises:
         ParameterError: If the scheme is not made for such a network.
     """
-    name = network.model.name
-    if method not in get_args(Method):
-        raise ParameterError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
-    if (network.model.time == "discrete") != (method == "iterate"):
-        fit = "'iterate'" if network.model.time == "discrete" else "any but 'iterate'"
-        raise ParameterError(f"method {method!r} does not fit the time of model {name}: use {fit}")
-    if network.is_noisy and method not in ("iterate", "heun"):
-        raise ParameterError(f"model {name} has white noise; use method='heun'")
+    check_method(network, method)
     if not (math.isfinite(step) and step > 0):
         raise ParameterError(f"step must be a positive number, got {step!r}")
     law = BundleLaw(
@@ -245,3 +238,19 @@ def make_stepper(
     if method == "rk4":
         return RungeKutta(law, step), law
     return Adams(law, step, int(method[-1])), law
+
+
+def check_method(network: Network, method: Method) -> None:
+    """Refuse a scheme that is not made for a network.
+
+    Raises:
+        ParameterError: If there is no such scheme, or it does not fit time or noise of the model.
+    """
+    name = network.model.name
+    if method not in get_args(Method):
+        raise ParameterError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
+    if (network.model.time == "discrete") != (method == "iterate"):
+        fit = "'iterate'" if network.model.time == "discrete" else "any but 'iterate'"
+        raise ParameterError(f"method {method!r} does not fit the time of model {name}: use {fit}")
+    if network.is_noisy and method not in ("iterate", "heun"):
+        raise ParameterError(f"model {name} has white noise; use method='heun'")

@@ -25,26 +25,26 @@ OUT = Path(__file__).with_name("gradients.json")
 NETWORKS = 16
 CASES: dict[str, dict[str, Any]] = {
     "gated": {
-        "model": "gated", "at": {}, "horizons": [2, 5, 10], "units": [500, 1000],
-        "draws": 32, "windows": 4, "growth_window": 150,
+        "model": "gated", "at": {}, "horizons": [2, 5, 10], "units": [1000, 500],
+        "draws": 32, "windows": 4, "growth_window": 150, "step": 0.4,
     },
     "gated_rest": {
         "model": "gated", "at": {"g_h": "1.48", "beta_h": "1/2"},
-        "horizons": [2, 5, 10, 20, 40], "units": [500, 1000],
-        "draws": 16, "windows": 2, "growth_window": 100,
+        "horizons": [2, 5, 10, 20, 40], "units": [1000, 500],
+        "draws": 16, "windows": 2, "growth_window": 60, "step": 0.4,
     },
     "gated_slow_2": {
         "model": "gated", "at": {"g_h": 3, "alpha_r": 1, "alpha_z": 2, "tau_z": 1, "tau_r": 1},
-        "horizons": [2, 5, 10], "units": [500, 1000],
-        "draws": 32, "windows": 4, "growth_window": 150, "transient": 150,
+        "horizons": [2, 5, 10], "units": [1000, 500],
+        "draws": 32, "windows": 4, "growth_window": 80, "transient": 100, "step": 0.3,
     },
     "gru": {
-        "model": "gru", "at": {}, "horizons": [5, 10], "units": [500, 1000],
+        "model": "gru", "at": {}, "horizons": [5, 10], "units": [1000, 500],
         "draws": 32, "windows": 4, "growth_window": 300,
     },
     "gated_large": {
         "model": "gated", "at": {}, "horizons": [2, 5], "units": [2000], "networks": 4,
-        "draws": 8, "windows": 2, "growth_window": 150, "transient": 60,
+        "draws": 8, "windows": 2, "growth_window": 150, "transient": 60, "step": 0.4,
     },
 }  # fmt: skip
 
@@ -58,8 +58,8 @@ def observe(case: Mapping[str, Any], units: int) -> dict[str, Any]:
     found = simulate_gradients(
         getattr(zoo, case["model"])(), case["at"], units, case["horizons"],
         case.get("networks", NETWORKS), draws=case["draws"], windows=case["windows"],
-        growth_window=case["growth_window"], transient=case.get("transient"), seed=units,
-        progress=progress,
+        growth_window=case["growth_window"], transient=case.get("transient"), step=case.get("step"),
+        spacing=1000, seed=units, progress=progress,
     )  # fmt: skip
     print(found, flush=True)
     return {
