@@ -98,7 +98,7 @@ def main(names: list[str]) -> None:
     for name in names or CASES:
         case = CASES[name]
         entry = data.setdefault(
-            name, {k: v for k, v in case.items() if k != "units"} | {"sizes": {}}
+            name, {k: v for k, v in case.items() if k not in ("units", "step")} | {"sizes": {}}
         )
         for units in case["units"]:
             if str(units) not in entry["sizes"]:
