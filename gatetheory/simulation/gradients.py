@@ -26,7 +26,6 @@ from gatetheory.simulation.relaxation import Status, default_method, relax
 from gatetheory.simulation.schemes import Method
 
 _SETTLING = 0.25  # part of the window for growth in which λ finds its leading direction
-_FEW = 4  # draws for the growth exponent: they all find the same direction
 
 
 def simulate_gradients(
@@ -73,8 +72,9 @@ def simulate_gradients(
         windows: Number of windows.
         couplings: Whether to compute N mean_ij (dL/dJ^a_ij)².
         parameters: Names for (dL/dθ)²; by default all that have a derivative.
-        growth_window: Length of a further run back, of a loss read at its end, for the growth
-            exponent of |λ|²: its mean rate after the first quarter. None for no such run.
+        growth_window: Length of a further run back, for one draw of a loss read at its end, for the growth
+            exponent of |λ|²: the slope of a line through ln |λ|² after the first quarter. None for
+            no such run.
         transient: Time (steps) before; by default 50 times the longest time constant (500 steps).
         method: Scheme, as in :func:`backpropagate`.
         step: Its longest step; by default half of :func:`default_step` in the first network.
@@ -123,7 +123,7 @@ def simulate_gradients(
         runs.append(found)
         if growth_window is not None:
             run = backpropagate(
-                network, state, growth_window, loss=loss, weight=weight, draws=min(draws, _FEW),
+                network, state, growth_window, loss=loss, weight=weight, draws=1,
                 couplings="none", parameters=(), method=method, step=step, spacing=spacing,
                 start_time=before + windows * longest, threads=threads, seed=generators[-1],
             )  # fmt: skip
@@ -167,11 +167,14 @@ def _settle(
 
 
 def _rate(run: Gradients) -> float:
-    """Growth of ln |λ|² per unit of time going back, after λ has settled; mean over draws."""
+    """Slope of ln |λ|² against time going back, after λ has settled; mean over draws.
+
+    A fitted line, as the norm beats where two leading directions turn into each other.
+    """
     back = run.times[-1] - run.times
-    settled = int(np.abs(back - _SETTLING * back[0]).argmin())
-    logs = np.log(run.norms).mean(axis=1)
-    return float((logs[0] - logs[settled]) / (back[0] - back[settled]))
+    settled = back >= _SETTLING * back[0] * (1 - 1e-9)
+    logs = np.log(run.norms[settled]).mean(axis=1)
+    return float(np.polynomial.Polynomial.fit(back[settled], logs, 1).convert().coef[1])
 
 
 def _norms(run: Gradients) -> Array:

@@ -36,11 +36,13 @@ def test_same_seed_same_result() -> None:
 
 def test_means_are_those_of_the_runs() -> None:
     """One window of one network by hand: at rest, where every window is the same."""
-    seen = simulate_gradients(zoo.gated(), REST, 40, (1, 3), 1, draws=2000, windows=1)
+    seen = simulate_gradients(
+        zoo.gated(), REST, 40, (1, 3), 1, draws=2000, windows=1, transient=400
+    )
     assert seen.statuses == ("fixed point",)
     wiring, start, _, _ = np.random.SeedSequence(0).spawn(1)[0].spawn(4)
     network = draw_network(zoo.gated(), REST, 40, wiring)
-    state = find_fixed_point(network, random_state(network, start), relax=100).state
+    state = find_fixed_point(network, random_state(network, start), relax=400).state
     every = np.sqrt(40) * np.eye(40)  # an exact average over weights
     run = backpropagate(network, state, 3, horizons=(1, 3), weights=every, step=seen.step)
     for name in ("h", "r"):
@@ -58,11 +60,12 @@ def test_means_are_those_of_the_runs() -> None:
 
 def test_growth_at_rest_is_twice_the_abscissa() -> None:
     seen = simulate_gradients(
-        zoo.gated(), REST, 40, (1,), 1, draws=2, windows=1, growth_window=400, parameters=()
-    )
+        zoo.gated(), REST, 40, (1,), 1, draws=2, windows=1, transient=400, growth_window=300,
+        step=0.4, parameters=(),
+    )  # fmt: skip
     wiring, start, _, _ = np.random.SeedSequence(0).spawn(1)[0].spawn(4)
     network = draw_network(zoo.gated(), REST, 40, wiring)
-    state = find_fixed_point(network, random_state(network, start), relax=100).state
+    state = find_fixed_point(network, random_state(network, start), relax=400).state
     assert seen.growth_exponent is not None
     assert seen.growth_exponent.mean == pytest.approx(2 * stability(network, state).value, rel=0.02)
 
