@@ -8,93 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
-from gatetheory.simulation.bundle_source import compile_bundle
+from gatetheory.simulation.adjoint_adams import AdamsScheme
+from gatetheory.simulation.adjoint_steps import Point, Scheme, Step
 from gatetheory.simulation.draw import Seed, generator
 from gatetheory.simulation.ledger import Evaluation, Ledger
 from gatetheory.simulation.lowering import Array
 from gatetheory.simulation.network import Network
-from gatetheory.simulation.schemes import Method, adams_weights, check_method
+from gatetheory.simulation.schemes import Method, check_method
 from gatetheory.simulation.stochastic import noise_amplitudes
 
 _TABLEAUX: dict[str, tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]] = {
     "heun": (((), (1.0,)), (1 / 2, 1 / 2)),
     "rk4": (((), (1 / 2,), (0.0, 1 / 2), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """All that the next step reads.
-
-    Args:
-        state: Shape (F, N).
-        memory: Rates of earlier steps, the newest first, shape (F, N) each.
-        noise: State of the noise's generator, or None.
-    """
-
-    state: Array
-    memory: tuple[Array, ...] = ()
-    noise: Any = None
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """What the transposed step reads.
-
-    Args:
-        before: State before.
-        evaluations: The law's evaluations in turn, the first of them at the state before.
-        length: Length h of the step.
-        rates: Rates that a multistep scheme combined, the newest first.
-        white: ΔW of a kick of white noise, shape (W, N), or None.
-    """
-
-    before: Array
-    evaluations: tuple[Evaluation, ...]
-    length: float
-    rates: tuple[Array, ...] = ()
-    white: Array | None = None
-
-
-class Scheme(Protocol):
-    """A scheme with its transpose."""
-
-    @property
-    def memory(self) -> int:
-        """Number of earlier rates that a step reads."""
-        ...
-
-    @property
-    def stages(self) -> int:
-        """Evaluations of the law in a step."""
-        ...
-
-    def start(self, state: Array) -> Point:
-        """The point that a run starts from."""
-        ...
-
-    def step(self, point: Point, time: float, length: float) -> tuple[Point, Step]:
-        """One step."""
-        ...
-
-    def back(self, step: Step, covector: list[Array], ledger: Ledger) -> list[Array]:
-        """The transposed step.
-
-        Args:
-            step: The step.
-            covector: Of the state after it and of the rates in its memory, the newest first,
-                shape (F, k, N) each.
-            ledger: Carries covectors through the law, and books.
-
-        Returns:
-            The same before the step.
-        """
-        ...
 
 
 class MapScheme:
@@ -187,73 +116,6 @@ class RungeKuttaScheme:
         return [before]
 
 
-class AdamsScheme:
-    """Adams–Bashforth, exponential where constant leaks a are split off; see ``schemes.Adams``.
-
-    x' = e^{ah} x + h Σ_j w_j(ah) N_{n-j},  N = F - a x. A derivative by the state takes the rates
-    remembered from before as given. A leak may depend on parameters, through e^{ah} and w_j too.
-    """
-
-    stages = 1
-
-    def __init__(self, network: Network, method: str, step: float) -> None:
-        self.network, self.length = network, step
-        self.order = int(method[-1])
-        self.memory = self.order - 1
-        exponential = method.startswith("exponential")
-        program = compile_bundle(network.unit, False, False, exponential)
-        self._expressions = program.leak
-        values = dict(network.values)
-        self._leak = np.array([float(e.xreplace(values)) for e in program.leak])
-        tables = [adams_weights(a * step, self.order) for a in self._leak]
-        self._decay = np.array([decay for decay, _ in tables])[:, None]
-        self._weights = [
-            np.array([rows[known] for _, rows in tables]) for known in range(self.order)
-        ]
-        slopes = [_weight_slopes(a * step, self.order) for a in self._leak]
-        self._weight_slopes = [
-            np.array([rows[known] for rows in slopes]) for known in range(self.order)
-        ]
-
-    def start(self, state: Array) -> Point:
-        """The state; the first steps have no memory and are of lower order."""
-        return Point(state)
-
-    def step(self, point: Point, time: float, length: float) -> tuple[Point, Step]:
-        """One step."""
-        x, network = point.state, self.network
-        at = network.complete(x, time)
-        rate = network.unit.law(network.arguments(at), np.empty(network.shape))
-        rates = (rate - self._leak[:, None] * x, *point.memory)
-        new = self._decay * x
-        for j, w in enumerate(self._weights[len(point.memory)].T):
-            new = new + length * w[:, None] * rates[j]
-        after = Point(new, rates[: self.memory])
-        return after, Step(x, (Evaluation(at, time),), length, rates)
-
-    def back(self, step: Step, covector: list[Array], ledger: Ledger) -> list[Array]:
-        """Its transpose."""
-        after, *remembered = covector
-        known, h = len(step.rates) - 1, step.length
-        on_rates = [h * w[:, None, None] * after for w in self._weights[known].T]
-        for j, extra in enumerate(remembered[: known + 1]):
-            on_rates[j] += extra
-        leak = self._leak[:, None, None]
-        newest = on_rates[0]
-        before = self._decay[:, :, None] * after
-        before += ledger.through_law(step.evaluations[0], newest) - leak * newest
-        if self._leak.any() and len(ledger.slopes.names):
-            x = step.before
-            by_leak = h * self._decay * np.einsum("fkn,fn->fk", after, x)
-            by_leak -= np.einsum("fkn,fn->fk", newest, x)
-            for w, rate in zip(self._weight_slopes[known].T, step.rates, strict=True):
-                by_leak += h**2 * w[:, None] * np.einsum("fkn,fn->fk", after, rate)
-            ledger.by_parameter += ledger.slopes.of_numbers(self._expressions) @ by_leak
-        older = on_rates[1:]
-        nothing = [np.zeros_like(after)] * (self.memory - len(older))
-        return [before, *older, *nothing]
-
-
 def make_scheme(network: Network, method: Method, step: float, seed: Seed) -> Scheme:
     """A scheme with its transpose.
 
@@ -280,18 +142,3 @@ def _sum(weights: Sequence[float], arrays: Sequence[Array]) -> Array:
         if w:
             total += w * array
     return total
-
-
-def _weight_slopes(leak: float, order: int) -> list[Array]:
-    """dw_j/d(ah): w_j = ∫₀¹ e^{(1-s)ah} ℓ_j(s) ds gives ∫₀¹ (1-s) e^{(1-s)ah} ℓ_j(s) ds."""
-    nodes, mass = np.polynomial.legendre.leggauss(24)
-    s = (nodes + 1) / 2
-    kernel = mass / 2 * (1 - s) * np.exp((1 - s) * leak)
-    found = []
-    for count in range(1, order + 1):
-        lagrange = [
-            np.prod([(s + i) / (i - j) for i in range(count) if i != j], axis=0)
-            for j in range(count)
-        ]
-        found.append(np.array([float(np.sum(kernel * values)) for values in lagrange]))
-    return found

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from gatetheory.errors import ConvergenceError, ParameterError
-from gatetheory.simulation.adjoint_schemes import Scheme
+from gatetheory.simulation.adjoint_steps import Scheme
 from gatetheory.simulation.checkpoints import Tape
 from gatetheory.simulation.coupling_sums import MatrixSums
 from gatetheory.simulation.gradient_record import Gradients

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gatetheory.errors import ConvergenceError
-from gatetheory.simulation.adjoint_schemes import Point, Scheme, Step
+from gatetheory.simulation.adjoint_steps import Point, Scheme, Step
 from gatetheory.simulation.draw import check_count
 from gatetheory.simulation.lowering import Array
 

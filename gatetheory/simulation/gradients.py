@@ -72,9 +72,9 @@ def simulate_gradients(
         windows: Number of windows.
         couplings: Whether to compute N mean_ij (dL/dJ^a_ij)².
         parameters: Names for (dL/dθ)²; by default all that have a derivative.
-        growth_window: Length of a further run back, for one draw of a loss read at its end, for the growth
-            exponent of |λ|²: the slope of a line through ln |λ|² after the first quarter. None for
-            no such run.
+        growth_window: Length of a further run, for one draw of a loss read at its end, which gives
+            the growth exponent of |λ|²: the slope of a line through ln |λ|² on the way back, its
+            first quarter left out. None for no such run.
         transient: Time (steps) before; by default 50 times the longest time constant (500 steps).
         method: Scheme, as in :func:`backpropagate`.
         step: Its longest step; by default half of :func:`default_step` in the first network.

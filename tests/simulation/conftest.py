@@ -61,6 +61,29 @@ def strange() -> Model:
 
 
 @pytest.fixture(scope="session")
+def paired() -> Model:
+    """A slow field and two algebraic ones that need each other; a signal reads one of them."""
+    x, u, v = fields("x u v")
+    eta_x, eta_u = local_field("x"), local_field("u")
+    strength, tau = Parameter("k", Rational(1, 2), POSITIVE), Parameter("tau", 0, NONNEGATIVE)
+    own = strength.symbol * tanh(v) - x / 2 + eta_u
+    return Model(
+        name="paired",
+        time="continuous",
+        fields=(
+            Field(x, drift=-x + eta_x * v, time_constant=1 + strength.symbol),
+            Field(u, drift=own - u, time_constant=tau.symbol),
+            Field(v, drift=u / 3 - v + sin(x) / (1 + strength.symbol), time_constant=tau.symbol),
+        ),
+        couplings=(
+            Coupling(eta_x, signal=tanh(u * strength.symbol)),
+            Coupling(eta_u, signal=x, variance=strength.symbol**2),
+        ),
+        parameters=(strength, tau),
+    )
+
+
+@pytest.fixture(scope="session")
 def lstm() -> Model:
     """A map whose second field reads the updated first one, with three algebraic gates."""
     c, h, f, i, o = fields("c h f i o")

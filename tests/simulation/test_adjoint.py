@@ -12,7 +12,7 @@ from gatetheory.simulation.coupling_sums import MatrixSums, PairSums
 from gatetheory.simulation.network import Network
 
 
-@pytest.fixture(params=["gated", "gru", "strange", "lstm", "adapting_map"])
+@pytest.fixture(params=["gated", "gru", "strange", "paired", "lstm", "adapting_map"])
 def network(request: pytest.FixtureRequest) -> Network:
     name = request.param
     model: Model = (

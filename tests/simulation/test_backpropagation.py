@@ -86,6 +86,11 @@ def test_algebraic_fields_and_inputs(strange: Model, method: Method) -> None:
     assert set(found.parameters) == {"tau_x", "tau_u", "gain"}  # tau_k = 0 has no derivative
 
 
+@pytest.mark.parametrize("method", FLOWS)
+def test_algebraic_fields_that_need_each_other(paired: Model, method: Method) -> None:
+    compare(paired, {}, 0.6, method=method, loss="c*u + v**2")
+
+
 @pytest.mark.parametrize("running", [False, True])
 def test_maps(lstm: Model, adapting_map: Model, running: bool) -> None:
     compare(zoo.gru(), {"alpha_r": 2}, 5, running=running)

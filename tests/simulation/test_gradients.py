@@ -60,14 +60,14 @@ def test_means_are_those_of_the_runs() -> None:
 
 def test_growth_at_rest_is_twice_the_abscissa() -> None:
     seen = simulate_gradients(
-        zoo.gated(), REST, 40, (1,), 1, draws=2, windows=1, transient=400, growth_window=300,
-        step=0.4, parameters=(),
+        zoo.gated(), REST, 40, (1,), 1, draws=2, windows=1, transient=200, growth_window=120,
+        step=0.4, parameters=(), seed=2,
     )  # fmt: skip
-    wiring, start, _, _ = np.random.SeedSequence(0).spawn(1)[0].spawn(4)
+    wiring, start, _, _ = np.random.SeedSequence(2).spawn(1)[0].spawn(4)
     network = draw_network(zoo.gated(), REST, 40, wiring)
-    state = find_fixed_point(network, random_state(network, start), relax=400).state
+    state = find_fixed_point(network, random_state(network, start), relax=200).state
     assert seen.growth_exponent is not None
-    assert seen.growth_exponent.mean == pytest.approx(2 * stability(network, state).value, rel=0.02)
+    assert seen.growth_exponent.mean == pytest.approx(2 * stability(network, state).value, rel=0.01)
 
 
 @pytest.mark.slow
