@@ -70,7 +70,8 @@ def backpropagate(
             or ``"none"``.
         parameters: Names of parameters for dL/dθ; by default all that have a derivative.
         method: Scheme; by default ``"rk4"``, ``"heun"`` under white noise, ``"iterate"`` for maps.
-            Those with a memory of earlier rates start without one.
+            Those with a memory of earlier rates start without one, and their λ takes the rates
+            that are remembered as given.
         step: Longest step; half of :func:`default_step` by default. One-step schemes shorten it so
             that horizons and saved times are met; the others refuse.
         start_time: Time at the start, for inputs that change in time.

@@ -33,18 +33,18 @@ CASES: dict[str, dict[str, Any]] = {
         "horizons": [2, 5, 10, 20, 40], "units": [1000, 500],
         "draws": 16, "windows": 2, "growth_window": 60, "step": 0.4,
     },
-    "gated_slow_2": {
-        "model": "gated", "at": {"g_h": 3, "alpha_r": 1, "alpha_z": 2, "tau_z": 1, "tau_r": 1},
-        "horizons": [2, 5, 10], "units": [1000, 500],
-        "draws": 32, "windows": 4, "growth_window": 80, "transient": 100, "step": 0.3,
-    },
     "gru": {
         "model": "gru", "at": {}, "horizons": [5, 10], "units": [1000, 500],
         "draws": 32, "windows": 4, "growth_window": 300,
     },
+    "gated_slow_2": {
+        "model": "gated", "at": {"g_h": 3, "alpha_r": 1, "alpha_z": 2, "tau_z": 1, "tau_r": 1},
+        "horizons": [2, 5, 10], "units": [1000, 500],
+        "draws": 32, "windows": 3, "growth_window": 60, "transient": 100, "step": 0.3,
+    },
     "gated_large": {
         "model": "gated", "at": {}, "horizons": [2, 5], "units": [2000], "networks": 4,
-        "draws": 8, "windows": 2, "growth_window": 150, "transient": 60, "step": 0.4,
+        "draws": 8, "windows": 1, "growth_window": 120, "transient": 60, "step": 0.4,
     },
 }  # fmt: skip
 
