@@ -31,16 +31,16 @@ CASES: dict[str, dict[str, Any]] = {
     "gated_rest": {
         "model": "gated", "at": {"g_h": "1.48", "beta_h": "1/2"},
         "horizons": [2, 5, 10, 20, 40], "units": [1000, 500],
-        "draws": 16, "windows": 2, "growth_window": 60, "step": 0.4,
+        "draws": 32, "windows": 1, "step": 0.4,
     },
     "gru": {
         "model": "gru", "at": {}, "horizons": [5, 10], "units": [1000, 500],
-        "draws": 32, "windows": 4, "growth_window": 300,
+        "draws": 32, "windows": 4,
     },
     "gated_slow_2": {
         "model": "gated", "at": {"g_h": 3, "alpha_r": 1, "alpha_z": 2, "tau_z": 1, "tau_r": 1},
         "horizons": [2, 5, 10], "units": [1000, 500],
-        "draws": 32, "windows": 3, "growth_window": 60, "transient": 100, "step": 0.3,
+        "draws": 32, "windows": 3, "transient": 80, "step": 0.3,
     },
     "gated_large": {
         "model": "gated", "at": {}, "horizons": [2, 5], "units": [2000], "networks": 4,
@@ -58,7 +58,8 @@ def observe(case: Mapping[str, Any], units: int) -> dict[str, Any]:
     found = simulate_gradients(
         getattr(zoo, case["model"])(), case["at"], units, case["horizons"],
         case.get("networks", NETWORKS), draws=case["draws"], windows=case["windows"],
-        growth_window=case["growth_window"], transient=case.get("transient"), step=case.get("step"),
+        growth_window=case.get("growth_window"), transient=case.get("transient"),
+        step=case.get("step"),
         spacing=1000, seed=units, progress=progress,
     )  # fmt: skip
     print(found, flush=True)
@@ -95,15 +96,15 @@ def main(names: list[str]) -> None:
     data = json.loads(OUT.read_text()) if OUT.exists() else {}
     for name in names:
         data.pop(name, None)
-    for name in names or CASES:
-        case = CASES[name]
-        entry = data.setdefault(
-            name, {k: v for k, v in case.items() if k not in ("units", "step")} | {"sizes": {}}
-        )
-        for units in case["units"]:
-            if str(units) not in entry["sizes"]:
-                entry["sizes"][str(units)] = observe(case, units)
-                write(data)
+    for turn in (0, 1):  # every case at its first size, then at its second
+        for name in names or CASES:
+            case = CASES[name]
+            settings = {k: v for k, v in case.items() if k not in ("units", "step")}
+            entry = data.setdefault(name, settings | {"sizes": {}})
+            for units in case["units"][turn : turn + 1]:
+                if str(units) not in entry["sizes"]:
+                    entry["sizes"][str(units)] = observe(case, units)
+                    write(data)
 
 
 if __name__ == "__main__":
