@@ -62,8 +62,8 @@ def strange() -> Model:
 
 @pytest.fixture(scope="session")
 def paired() -> Model:
-    """A slow field and two algebraic ones that need each other; a signal reads one of them."""
-    x, u, v = fields("x u v")
+    """A slow field, two algebraic ones that need each other, and one more that follows them."""
+    x, u, v, w = fields("x u v w")
     eta_x, eta_u = local_field("x"), local_field("u")
     strength, tau = Parameter("k", Rational(1, 2), POSITIVE), Parameter("tau", 0, NONNEGATIVE)
     own = strength.symbol * tanh(v) - x / 2 + eta_u
@@ -71,9 +71,10 @@ def paired() -> Model:
         name="paired",
         time="continuous",
         fields=(
-            Field(x, drift=-x + eta_x * v, time_constant=1 + strength.symbol),
+            Field(x, drift=-x + eta_x * w, time_constant=1 + strength.symbol),
             Field(u, drift=own - u, time_constant=tau.symbol),
             Field(v, drift=u / 3 - v + sin(x) / (1 + strength.symbol), time_constant=tau.symbol),
+            Field(w, value=v * strength.symbol + u**2),
         ),
         couplings=(
             Coupling(eta_x, signal=tanh(u * strength.symbol)),
