@@ -29,7 +29,8 @@ def test_standard_errors_are_small(name: str, units: str) -> None:
             if RECORD[name]["at"].get("alpha_z", 0) == 0 and name != "gru" and coupling == "z":
                 assert seen.mean == 0  # the gate is constant: nothing reads z
             else:
-                assert 0 < seen.stderr < 0.05 * seen.mean
+                allowed = 0.1 if coupling == "z" else 0.05  # a gate's share scatters more
+                assert 0 < seen.stderr < allowed * seen.mean
 
 
 @pytest.mark.parametrize("units", list(RECORD["gated"]["sizes"]))
