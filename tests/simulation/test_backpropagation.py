@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from gatetheory.errors import ConvergenceError, ParameterError
-from gatetheory.model import Model, zoo
+from gatetheory.model import POSITIVE, ConstantInput, GaussianInput, Model, Parameter, zoo
 from gatetheory.simulation import (
     Gradients,
     RungeKutta4,
@@ -84,6 +84,17 @@ def test_algebraic_fields_and_inputs(strange: Model, method: Method) -> None:
     """An implicit algebraic field, leaks that depend on a parameter, inputs, variances."""
     found = compare(strange, {"tau_x": 1}, 0.5, method=method, start_time=0.7)
     assert set(found.parameters) == {"tau_x", "tau_u", "gain"}  # tau_k = 0 has no derivative
+
+
+def test_inputs_that_depend_on_parameters() -> None:
+    """Mean and variance of what is drawn once per unit, and a constant."""
+    spread, mean = Parameter("spread", sympy.Rational(1, 2), POSITIVE), Parameter("mean", 1)
+    drawn, constant = (sympy.Symbol(name, real=True) for name in ("drawn", "constant"))
+    model = zoo.classical()
+    source = GaussianInput(drawn, spread.symbol**2, mean.symbol / 3)
+    model = model.with_input("h", source, spread, mean)
+    model = model.with_input("h", ConstantInput(constant, mean.symbol**2 * spread.symbol))
+    compare(model, {}, 0.6)
 
 
 @pytest.mark.parametrize("method", FLOWS)
