@@ -183,6 +183,19 @@ def test_horizons_are_runs_of_their_own(running: bool) -> None:
     np.testing.assert_allclose(long.norms[0], (long.initial**2).sum(axis=(0, 2)) / 6)
 
 
+def test_running_losses_are_integrals_and_sums() -> None:
+    """The trapezoidal rule on the grid of a flow, the sum over steps 1 … T of a map."""
+    for model, step, duration in ((zoo.gated(), 0.1, 1.0), (zoo.gru(), 1.0, 6.0)):
+        network = draw_network(model, None, 6, seed=1)
+        x, times = random_state(network, 2), step * np.arange(round(duration / step) + 1)
+        found = backpropagate(network, x, duration, step=step, running=True, loss="h**2/2")
+        method = RungeKutta4(step) if model.time == "continuous" else None
+        states = integrate(network, x, times, method)["h"]
+        values = (states**2).sum(axis=1) / 2 / np.sqrt(6)
+        expected = np.trapezoid(values, times) if method else values[1:].sum()
+        np.testing.assert_allclose(found.values, expected, rtol=1e-12)
+
+
 def test_normalisation() -> None:
     network = draw_network(zoo.gated(), None, 6, seed=1)
     weights = np.random.default_rng(0).standard_normal((3, 6))
