@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fractions import Fraction
 
 import sympy
 from sympy import Expr, Rational, Symbol
 
 from gatetheory.errors import ParameterError
+from gatetheory.functions import instantiate
+from gatetheory.model.expressions import FUNCTIONS
 from gatetheory.model.model import Model
 
 _OPERATORS = {
@@ -28,10 +30,11 @@ _OPERATORS = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
 }
-_KNOWN = ("tanh", "exp", "log", "sin", "cos", "sinh", "cosh", "sech", "atan", "erf")
-_FUNCTIONS = {name: getattr(sympy, name) for name in _KNOWN}
+_FUNCTIONS = {f.__name__: f for f in FUNCTIONS if f.__name__ not in ("Max", "Min", "Piecewise")}
+_FUNCTIONS["sqrt"] = sympy.sqrt
+_LONGEST, _LARGEST_POWER = 1000, 100
+_NOT_FINITE = (sympy.I, sympy.zoo, sympy.nan, sympy.oo, -sympy.oo)
 
 
 @dataclass(frozen=True)
@@ -53,31 +56,43 @@ class Loss:
         return f"{self.density} ({kind})"
 
 
-def make_loss(model: Model, density: str | Expr | None = None, *, running: bool = False) -> Loss:
+def make_loss(
+    model: Model,
+    density: str | Expr | None = None,
+    *,
+    running: bool = False,
+    weight: str | None = None,
+) -> Loss:
     """A loss from text or an expression.
 
     Args:
         model: The model.
-        density: ℓ in names of fields and ``c``, such as ``"c*h"`` (``w`` stands for the weight
-            where a field is called c); by default c times the first field that a signal reads.
+        density: ℓ in names of fields and of the weight, such as ``"c*h"``; by default the weight
+            times the first field with dynamics that a signal reads.
         running: Whether it is integrated over time.
+        weight: Name of the weight; by default c, or w where a field is called c.
 
     Raises:
         ParameterError: For unknown names, text that is no formula, or a loss without fields.
     """
-    weight = weight_of(model)
     fields = {f.name: f.symbol for f in model.fields}
+    if weight is not None and weight in fields:
+        raise ParameterError(
+            f"the weight of the loss has the name of field {weight}; give another with weight="
+        )
+    c = weight_of(model) if weight is None else Symbol(weight, real=True)
     if density is None:
-        return Loss(weight * read_field(model), weight, running)
-    names = fields | {weight.name: weight}
+        return Loss(c * read_field(model), c, running)
+    names = fields | {c.name: c}
     if isinstance(density, str):
         value = _parsed(density, names)
     elif isinstance(density, Expr):
-        value = density.xreplace({s: names.get(s.name, s) for s in density.free_symbols})
+        found = instantiate(density, model.definitions)
+        value = found.xreplace({s: names.get(s.name, s) for s in found.free_symbols})
     else:
         raise ParameterError(f"a loss is text or a SymPy expression, got {density!r}")
     _check(value, names, fields)
-    return Loss(value, weight, running)
+    return Loss(value, c, running)
 
 
 def weight_of(model: Model) -> Symbol:
@@ -90,52 +105,68 @@ def read_field(model: Model) -> Symbol:
     """The first field with dynamics that a signal reads, through algebraic fields too."""
     read = set().union(*(c.signal.free_symbols for c in model.couplings))
     moving = [f.symbol for f in model.fields if not f.is_algebraic]
-    return next((x for x in moving if x in read), moving[0])
+    first = moving[0] if moving else model.fields[0].symbol
+    return next((x for x in moving if x in read), first)
 
 
-def _check(value: Expr, names: dict[str, Symbol], fields: dict[str, Symbol]) -> None:
+def _check(value: Expr, names: Mapping[str, Symbol], fields: Mapping[str, Symbol]) -> None:
     for s in sorted(value.free_symbols - set(names.values()), key=str):
         raise _unknown(s.name, names)
-    if not value.free_symbols & set(fields.values()):
-        raise ParameterError(f"the loss {value} reads no field; there are {', '.join(fields)}")
+    if value.has(*_NOT_FINITE):
+        raise ParameterError(f"the loss {value} is not real and finite")
     if value.has(sympy.Float):
         raise ParameterError(f"the loss {value} has a float in it; write an exact number")
+    if not value.free_symbols & set(fields.values()):
+        raise ParameterError(f"the loss {value} reads no field; there are {', '.join(fields)}")
 
 
-def _unknown(name: str, names: dict[str, Symbol]) -> ParameterError:
+def _unknown(name: str, names: Mapping[str, Symbol]) -> ParameterError:
     near = get_close_matches(name, names, n=2, cutoff=0.4) or list(names)
     return ParameterError(f"the loss has no name {name!r}; it may contain {', '.join(near)}")
 
 
-def _parsed(text: str, names: dict[str, Symbol]) -> Expr:
+def _parsed(text: str, names: Mapping[str, Symbol]) -> Expr:
     """A formula as an expression: read as data, nothing in it is ever run."""
+    if len(text) > _LONGEST:
+        raise ParameterError(f"a loss may have {_LONGEST} characters, got {len(text)}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        return sympy.sympify(_build(tree, text, names))
-    except (SyntaxError, ZeroDivisionError, RecursionError) as error:
-        raise ParameterError(f"{text!r} is no formula; write a loss such as 'c*h'") from error
+        return sympy.sympify(_build(ast.parse(text.strip(), mode="eval").body, text, names))
+    except (SyntaxError, RecursionError, MemoryError, ZeroDivisionError) as error:
+        raise ParameterError(f"the loss {text!r} is no formula; write one such as 'c*h'") from error
 
 
-def _build(node: ast.expr, text: str, names: dict[str, Symbol]) -> Expr:
+def _build(node: ast.expr, text: str, names: Mapping[str, Symbol]) -> Expr:
+    def read(part: ast.expr) -> Expr:
+        return _build(part, text, names)
+
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return Rational(Fraction(ast.get_source_segment(text.strip(), node) or number))
+            return Rational(str(number))
         case ast.Name(id=name):
             if name not in names:
                 raise _unknown(name, names)
             return names[name]
-        case ast.UnaryOp(op=ast.USub(), operand=inside):
-            return -_build(inside, text, names)
-        case ast.UnaryOp(op=ast.UAdd(), operand=inside):
-            return _build(inside, text, names)
+        case ast.UnaryOp(op=ast.USub(), operand=part):
+            return -read(part)
+        case ast.UnaryOp(op=ast.UAdd(), operand=part):
+            return read(part)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _power(read(left), read(right), text)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            first, second = (_build(n, text, names) for n in (left, right))
-            if isinstance(op, ast.Pow) and not (second.is_Rational and abs(second) <= 99):
-                raise ParameterError(f"{text!r}: powers must be numbers up to 99")
-            return _OPERATORS[type(op)](first, second)
-        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](_build(argument, text, names))
+            return _OPERATORS[type(op)](read(left), read(right))
+        case ast.Call(func=ast.Name(id=name), args=[part], keywords=[]) if name in _FUNCTIONS:
+            return _FUNCTIONS[name](read(part))
     raise ParameterError(
-        f"{text!r} may contain names of fields, the weight, numbers, + - * / ** and "
-        f"{', '.join(_FUNCTIONS)}"
+        f"the loss {text!r}: {ast.unparse(node)!r} is not understood; it is made of "
+        f"{', '.join(names)}, numbers, + - * / ** and the functions {', '.join(_FUNCTIONS)}"
     )
+
+
+def _power(base: Expr, power: Expr, text: str) -> Expr:
+    if not (power.is_Rational and abs(power) <= _LARGEST_POWER):
+        raise ParameterError(
+            f"the loss {text!r}: an exponent must be a number up to {_LARGEST_POWER}"
+        )
+    if base.is_Rational and max(abs(base.p), base.q).bit_length() > _LONGEST:
+        raise ParameterError(f"the loss {text!r} contains too large a number")
+    return base**power

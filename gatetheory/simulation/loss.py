@@ -1,27 +1,17 @@
-"""Losses of a state: a sum over units of an expression in fields and an external weight c.
-
-Text is read as arithmetic, node by node, and never executed.
-"""
+"""Losses of a state as numbers: a sum over units of an expression in fields and a weight c."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import sympy
-from sympy import Dummy, Expr, Rational, Symbol
+from sympy import Expr, Symbol
 
-from gatetheory.errors import ParameterError
 from gatetheory.functions import differentiate
 from gatetheory.model import Model
-from gatetheory.model.expressions import FUNCTIONS
+from gatetheory.model.loss import make_loss as loss_of
 from gatetheory.simulation.lowering import Array, Kernel, compile_kernel, define
-
-_UNARY = {f.__name__: f for f in FUNCTIONS if f.__name__ not in ("Max", "Min", "Piecewise")}
-_LONGEST, _LARGEST_POWER = 1000, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,103 +74,20 @@ class Loss:
 
 
 def make_loss(model: Model, expression: Expr | str | None = None, weight: str = "c") -> Loss:
-    """The loss that an expression stands for.
+    """The loss that an expression stands for, as it is measured in a network.
 
     Args:
         model: The model.
         expression: e, such as ``"c*h"``, ``"c*tanh(h)"``, ``"h**2/2"``, or a SymPy expression. By
-            default c times the first field that a signal reads.
+            default c times the first field with dynamics that a signal reads.
         weight: Name of c, if a field is called c.
 
     Raises:
         ParameterError: If it is not an expression in fields and weight, or reads no field.
     """
-    names = {f.name: f.symbol for f in model.fields}
-    if expression is None:
-        c = Dummy(weight, real=True)
-        main = default_field(model)
-        return Loss(model, f"{weight}*{main}", c * main, c)
-    if weight in names:
-        raise ParameterError(
-            f"the weight of the loss has the name of field {weight}; give it another with weight="
-        )
-    c = Symbol(weight, real=True)
-    known = names | {weight: c}
-    if isinstance(expression, str):
-        text, found = expression, _parse(expression, known)
-    elif isinstance(expression, Expr):
-        text, found = str(expression), define(expression, model.definitions)
+    if expression is None and weight in {f.name for f in model.fields}:
+        found = loss_of(model)
     else:
-        raise ParameterError(f"a loss must be an expression or text, got {expression!r}")
-    strangers = found.free_symbols - set(known.values())
-    if strangers:
-        raise ParameterError(
-            f"the loss {text} contains {', '.join(sorted(map(str, strangers)))}; it may contain "
-            f"{', '.join(known)}"
-        )
-    if found.has(sympy.I, sympy.nan, sympy.oo, -sympy.oo, sympy.zoo):
-        raise ParameterError(f"the loss {text} is not real and finite")
-    if not found.free_symbols & set(names.values()):
-        raise ParameterError(f"the loss {text} reads no field; there are {', '.join(names)}")
-    return Loss(model, text, found, c)
-
-
-def default_field(model: Model) -> Symbol:
-    """The first field that a signal reads."""
-    read = {s for c in model.couplings for s in c.signal.free_symbols}
-    return next((f.symbol for f in model.fields if f.symbol in read), model.fields[0].symbol)
-
-
-def _parse(text: str, names: Mapping[str, Symbol]) -> Expr:
-    """Arithmetic as an expression; nothing else is understood.
-
-    Raises:
-        ParameterError: Naming what is not understood.
-    """
-    try:
-        if len(text) > _LONGEST:
-            raise ParameterError(f"a loss may have {_LONGEST} characters, got {len(text)}")
-        return _expression(ast.parse(text.strip(), mode="eval").body, names, text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        if isinstance(error, ParameterError):
-            raise
-        raise ParameterError(f"the loss {text!r} is not an expression: {error}") from error
-
-
-def _expression(node: ast.expr, names: Mapping[str, Symbol], text: str) -> Expr:
-    def read(part: ast.expr) -> Expr:
-        return _expression(part, names, text)
-
-    match node:
-        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return Rational(str(number))
-        case ast.Name(id=name) if name in names:
-            return names[name]
-        case ast.UnaryOp(op=ast.USub(), operand=part):
-            return -read(part)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return read(left) + read(right)
-        case ast.BinOp(left=left, op=ast.Sub(), right=right):
-            return read(left) - read(right)
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return read(left) * read(right)
-        case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return read(left) / read(right)
-        case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            power = read(right)
-            if not (power.is_Rational and abs(power) <= _LARGEST_POWER):
-                raise ParameterError(
-                    f"the loss {text!r}: an exponent must be a number up to {_LARGEST_POWER}"
-                )
-            base = read(left)
-            if base.is_Rational and max(abs(base.p), base.q).bit_length() > _LONGEST:
-                raise ParameterError(f"the loss {text!r} contains too large a number")
-            return base**power
-        case ast.Call(func=ast.Name(id=name), args=[part], keywords=[]) if name in _UNARY:
-            return _UNARY[name](read(part))
-        case ast.Call(func=ast.Name(id="sqrt"), args=[part], keywords=[]):
-            return sympy.sqrt(read(part))
-    raise ParameterError(
-        f"the loss {text!r}: {ast.unparse(node)!r} is not understood; it may be made of "
-        f"{', '.join(names)}, numbers, + - * / ** and the functions {', '.join(_UNARY)}, sqrt"
-    )
+        found = loss_of(model, expression, weight=weight)
+    text = expression if isinstance(expression, str) else str(found.density)
+    return Loss(model, text, found.density, found.weight)

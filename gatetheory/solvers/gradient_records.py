@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sympy import Expr, Symbol
 
+from gatetheory.equations.gradient_problem import ExternalLoss, GradientProblem
 from gatetheory.errors import ParameterError
-from gatetheory.solvers.records import Provenance, Status, show
+from gatetheory.solvers.records import Provenance, Status, by_name, show
 
 Array = NDArray[np.float64]
 
@@ -19,7 +24,7 @@ class Gradients:
     """Second moments of a loss's gradients, for a state that is stationary at t = 0.
 
     Args:
-        status: ``"ok"``, ``"no_solution"`` (no state to start from) or ``"not_converged"``.
+        status: ``"ok"``, ``"no_chaotic_state"`` (and no stable fixed point) or ``"not_converged"``.
         horizons: T, in the model's own time (steps), shape (H,).
         couplings: Q_a(T) = N · mean_ij (∂L/∂J^a_ij)², by name of the coupling, shape (H,) each.
         coupling_errors: Their errors.
@@ -87,3 +92,72 @@ class Gradients:
         if self.growth_exponent is not None:
             lines.append(f"|λ|² grows backward at rate {self.growth_exponent:.10g}")
         return "\n".join(lines)
+
+
+def checked_horizons(horizon: Any, discrete: bool) -> tuple[float, ...]:
+    """Horizons as increasing numbers.
+
+    Raises:
+        ParameterError: If one is not positive and finite, or no whole number in a map.
+    """
+    given = horizon if isinstance(horizon, list | tuple | np.ndarray) else [horizon]
+    try:
+        values = sorted({float(t) for t in given})
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"a horizon is a number, or several, got {horizon!r}") from error
+    if not values or not all(isfinite(t) and t > 0 for t in values):
+        raise ParameterError(f"a horizon must be positive and finite, got {horizon!r}")
+    if discrete and any(t != round(t) for t in values):
+        raise ParameterError(f"horizons of a map count steps; {horizon!r} is no whole number")
+    return tuple(values)
+
+
+def checked_names(problem: GradientProblem, by: str | Sequence[str] | None) -> list[str] | None:
+    """Names of parameters whose gradients are wanted; None where that is left open.
+
+    Raises:
+        ParameterError: For an unknown name.
+    """
+    if by is None:
+        return None
+    if by == "all":
+        return list(problem.slopes)
+    names = [by] if isinstance(by, str) else list(by)
+    for name in names:
+        if name not in problem.slopes:
+            near = get_close_matches(name, problem.slopes, n=2, cutoff=0.4) or problem.slopes
+            raise ParameterError(f"there is no parameter {name!r}; there are {', '.join(near)}")
+    return list(dict.fromkeys(names))
+
+
+def no_gradients(
+    problem: GradientProblem,
+    parameters: Mapping[Symbol, Expr],
+    loss: ExternalLoss,
+    horizons: Sequence[float],
+) -> Gradients:
+    """The record where there is neither a chaotic state nor a stable fixed point."""
+    return Gradients(
+        status="no_chaotic_state",
+        horizons=np.asarray(horizons, dtype=float),
+        couplings={},
+        coupling_errors={},
+        parameters={},
+        parameter_errors={},
+        left_out={},
+        norm=np.empty(0),
+        norm_errors=np.empty(0),
+        growth_exponent=None,
+        growth_error=None,
+        residual=None,
+        sampled=False,
+        state="none",
+        closure="constant",
+        reason="no state to start from",
+        loss=loss.text,
+        advice="no decaying chaotic state and no stable fixed point was found; name an unstable "
+        "fixed point with fixed_point=K to have its gradients",
+        provenance=Provenance(
+            by_name(parameters), 15, problem.equations.assumptions, problem.equations.references
+        ),
+    )
