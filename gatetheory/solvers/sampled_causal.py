@@ -28,7 +28,6 @@ Array = NDArray[np.float64]
 
 _CORRECTIONS = 3
 _NEW = 1e-8
-"""Part of a vector outside the span of earlier ones that makes a new direction."""
 
 
 class CausalField:
@@ -37,13 +36,30 @@ class CausalField:
     Args:
         paths: Number of paths M.
         scale: s².
+        new: Part of a vector outside the span of earlier ones that makes a new direction.
+        basis: Orthonormal vectors to begin with, shape (rank, M).
+        numbers: Normal numbers that belong to them, of the same shape.
     """
 
-    def __init__(self, paths: int, scale: float) -> None:
-        self.weight = np.sqrt(scale / paths)
-        self.basis, self.numbers = np.empty((0, paths)), np.empty((0, paths))
-        self._rank = 0
+    def __init__(
+        self,
+        paths: int,
+        scale: float,
+        new: float = _NEW,
+        basis: Array | None = None,
+        numbers: Array | None = None,
+    ) -> None:
+        self.weight, self.new = np.sqrt(scale / paths), new
+        empty = np.empty((0, paths))
+        self.basis = empty if basis is None else basis
+        self.numbers = empty if numbers is None else numbers
+        self._rank = len(self.basis)
         self._pending: Array | None = None
+
+    @property
+    def directions(self) -> tuple[Array, Array]:
+        """The orthonormal vectors, and the normal numbers that belong to them."""
+        return self.basis[: self._rank], self.numbers[: self._rank]
 
     def propose(self, signal: Array, fresh: Array) -> Array:
         """The field at the present time, if the signal is this; shape (M,).
@@ -60,20 +76,21 @@ class CausalField:
         rest -= again @ basis
         size = float(np.sqrt(rest @ rest))
         field = (inside + again) @ self.numbers[: self._rank]
-        known = self._rank < len(vector) and size > _NEW * float(np.sqrt(vector @ vector))
+        known = self._rank < len(vector) and size > self.new * float(np.sqrt(vector @ vector))
         self._pending = rest / size if known and size > 0 else None
         return np.asarray(field + size * fresh if self._pending is not None else field)
 
-    def accept(self, fresh: Array) -> None:
-        """Keep the last proposal."""
+    def accept(self, fresh: Array) -> bool:
+        """Keep the last proposal; whether it used the fresh numbers."""
         if self._pending is None:
-            return
+            return False
         if self._rank == len(self.basis):
             room = np.empty((max(32, self._rank), self.basis.shape[1]))
             self.basis = np.concatenate([self.basis, room])
             self.numbers = np.concatenate([self.numbers, room])
         self.basis[self._rank], self.numbers[self._rank] = self._pending, fresh
         self._rank += 1
+        return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -135,16 +135,17 @@ class Replica:
         self.tangent_seam = np.inf
         """The same of the perturbation."""
 
-    def drives(self, spectra: Array, grid: Grid) -> Drives:
+    def drives(self, spectra: Array, grid: Grid, points: int | None = None) -> Drives:
         """Paths of everything that drives the unit.
 
         Args:
             spectra: S_k of every distinct covariance s²⟨ψψ'⟩, shape (distinct, n/2 + 1).
             grid: The times.
+            points: Number of steps the local fields are interpolated to; by default the grid's.
         """
         sampler = self.sampler
         fields = [
-            self._periodic(field, spectra[k], grid)
+            self._periodic(field, spectra[k], points or grid.points)
             for field, k in zip(self._fields, sampler.reads, strict=True)
         ]
         flat = np.ones(grid.modes + 1) / (grid.points if sampler.unit.discrete else grid.window)
@@ -154,9 +155,9 @@ class Replica:
         ]
         return Drives(fields, noises, self._statics)
 
-    def _periodic(self, field: GaussianPaths, spectrum: Array, grid: Grid) -> Array:
+    def _periodic(self, field: GaussianPaths, spectrum: Array, points: int) -> Array:
         """A path on half steps of a flow (steps of a map), its first point repeated at the end."""
-        fine = grid.points if self.sampler.unit.discrete else 2 * grid.points
+        fine = points if self.sampler.unit.discrete else 2 * points
         values = field.paths(spectrum, fine)
         return np.concatenate([values, values[:1]])
 
@@ -222,7 +223,7 @@ class Replica:
     def tangent_drives(self, drives: Drives, spectra: Array, grid: Grid) -> Drives:
         """The same drives with perturbations of the local fields, of given spectra."""
         kicks = [
-            self._periodic(kick, spectra[k], grid)
+            self._periodic(kick, spectra[k], grid.points)
             for kick, k in zip(self._kicks, self.sampler.reads, strict=True)
         ]
         return Drives(drives.smooth, drives.noises, drives.statics, (), kicks)

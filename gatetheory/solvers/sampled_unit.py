@@ -143,7 +143,7 @@ def make_unit(process: SingleSiteProcess, parameters: Mapping[Symbol, Expr]) -> 
 
     Outputs are named ``psi_<coupling>`` and as the observables of the process.
     """
-    return _Elimination(process, parameters).unit()
+    return Elimination(process, parameters).unit()
 
 
 def make_tangent_unit(process: SingleSiteProcess, parameters: Mapping[Symbol, Expr]) -> Unit:
@@ -152,11 +152,16 @@ def make_tangent_unit(process: SingleSiteProcess, parameters: Mapping[Symbol, Ex
     Drives are followed by the perturbations δη_a e^{−λt} of the local fields; outputs
     ``delta_<coupling>`` are e^{−λt} (R_a v).
     """
-    return _Elimination(process, parameters).tangent_unit()
+    return Elimination(process, parameters).tangent_unit()
 
 
-class _Elimination:
-    """Which fields are algebraic at these parameters, and what they are in terms of the rest."""
+class Elimination:
+    """Which fields are algebraic at these parameters, and what they are in terms of the rest.
+
+    Args:
+        process: The single-site process.
+        parameters: Exact values of all parameters.
+    """
 
     def __init__(self, process: SingleSiteProcess, parameters: Mapping[Symbol, Expr]) -> None:
         self.process = process
@@ -232,7 +237,7 @@ class _Elimination:
 
     def tangent_unit(self) -> Unit:
         unit, process = self.unit(), self.process
-        drift, drives, readouts, direct = self._reduced_derivatives()
+        drift, drives, readouts, direct = self.reduced_derivatives()
         tangents = [Symbol(f"tangent_{x.name}", real=True) for x in unit.dynamic]
         kicks = tuple(Symbol(f"delta_{e.name}", real=True) for e in process.local_fields)
         u, kick = sympy.Matrix(tangents), sympy.Matrix(kicks)
@@ -255,41 +260,44 @@ class _Elimination:
             discrete=process.discrete,
         )
 
-    def _reduced_derivatives(self) -> tuple[ImmutableDenseMatrix, ...]:
-        """A, L, R without algebraic fields, and what signals hear of local fields at once.
-
-        An algebraic field follows δx = −A_ss⁻¹ (A_sd δx_d + L_s δη).
-        """
-
-        def part(matrix: ImmutableDenseMatrix, rows: list[int], columns: list[int]) -> sympy.Matrix:
-            return sympy.Matrix(
-                len(rows),
-                len(columns),
-                lambda i, j: self.reduce(self.definite(matrix[rows[i], columns[j]])),
-            )
-
+    def reduced_derivatives(self) -> tuple[ImmutableDenseMatrix, ...]:
+        """A, L, R without algebraic fields, and what signals hear of local fields at once."""
         process, d, s = self.process, self.moving, self.static
         every = list(range(len(process.local_fields)))
-        drift, drives = part(process.drift, d, d), part(process.drives, d, every)
-        readouts = part(process.readouts, every, d)
+        drift, drives = self._part(process.drift, d, d), self._part(process.drives, d, every)
+        readouts = self._part(process.readouts, every, d)
         direct = sympy.zeros(len(every), len(every))
         if s:
-            own = part(process.drift, s, s)
-            try:
-                inverse = own.inv()
-            except sympy.matrices.exceptions.NonInvertibleMatrixError as error:
-                names = ", ".join(process.fields[i].name for i in s)
-                raise ParameterError(
-                    f"the laws of the algebraic fields {names} do not determine them at these "
-                    "values; give one of them a positive time constant"
-                ) from error
-            to_fields = -inverse * part(process.drift, s, d)
-            to_drives = -inverse * part(process.drives, s, every)
-            drift += part(process.drift, d, s) * to_fields
-            drives += part(process.drift, d, s) * to_drives
-            readouts += part(process.readouts, every, s) * to_fields
-            direct += part(process.readouts, every, s) * to_drives
+            to_fields, to_drives, _ = self.algebraic_response()
+            drift += self._part(process.drift, d, s) * to_fields
+            drives += self._part(process.drift, d, s) * to_drives
+            readouts += self._part(process.readouts, every, s) * to_fields
+            direct += self._part(process.readouts, every, s) * to_drives
         return drift, drives, readouts, direct
+
+    def algebraic_response(self) -> tuple[sympy.Matrix, sympy.Matrix, sympy.Matrix]:
+        """An algebraic field follows δx = −A_ss⁻¹ (A_sd δx_d + L_s δη + δF_s): the three factors."""
+        process, d, s = self.process, self.moving, self.static
+        every = list(range(len(process.local_fields)))
+        try:
+            answer = -self._part(process.drift, s, s).inv()
+        except sympy.matrices.exceptions.NonInvertibleMatrixError as error:
+            names = ", ".join(process.fields[i].name for i in s)
+            raise ParameterError(
+                f"the laws of the algebraic fields {names} do not determine them at these "
+                "values; give one of them a positive time constant"
+            ) from error
+        drift, drives = self._part(process.drift, s, d), self._part(process.drives, s, every)
+        return answer * drift, answer * drives, answer
+
+    def _part(
+        self, matrix: ImmutableDenseMatrix, rows: list[int], columns: list[int]
+    ) -> sympy.Matrix:
+        return sympy.Matrix(
+            len(rows),
+            len(columns),
+            lambda i, j: self.reduce(self.definite(matrix[rows[i], columns[j]])),
+        )
 
 
 def _rows(values: Sequence[Array], paths: int) -> Array:
