@@ -31,19 +31,21 @@ NEW = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Backward:
-    """Second moments at s = 0, Δ, 2Δ, …
+    """Second moments at s = 0, Δ, 2Δ and so on.
 
     Args:
         moments: Q_a, shape (couplings, n + 1).
         norm: Σ_f ⟨λ_f²⟩, shape (n + 1,).
         step: Δ.
         directions: Orthonormal vectors and normal numbers of every backward field.
+        signs: The loss's weight, shape (M,).
     """
 
     moments: Array
     norm: Array
     step: float
     directions: list[tuple[Array, Array]]
+    signs: Array
 
 
 def march_backward(
@@ -72,8 +74,8 @@ def march_backward(
         ConvergenceError: If the adjoint is no longer finite.
     """
     paths, couplings = stretches.paths, len(scales)
-    signs = np.where(np.arange(paths) % 2, 1.0, -1.0)
-    rng.shuffle(signs)
+    signs = rng.permutation(np.where(np.arange(paths) % 2, 1.0, -1.0))
+    signs = known.signs if known else signs
     given = known.directions if known else [(None, None)] * couplings
     fields = [
         CausalField(paths, float(s), NEW, basis, numbers)
@@ -90,12 +92,10 @@ def march_backward(
         moments, norm = run(march, sent, running, steps)
     if not (np.isfinite(moments).all() and np.isfinite(norm).all()):
         raise ConvergenceError("the adjoint is no longer finite; ask for a shorter horizon")
-    return Backward(moments, norm, march.step, [f.directions for f in fields])
+    return Backward(moments, norm, march.step, [f.directions for f in fields], signs)
 
 
-def _flow(
-    march: LinearMarch, sent: list[Array], running: bool, steps: int
-) -> tuple[Array, Array]:
+def _flow(march: LinearMarch, sent: list[Array], running: bool, steps: int) -> tuple[Array, Array]:
     couplings, paths = len(sent), march.stretches.paths
     heard, norm = np.empty((couplings, steps + 1, paths)), np.empty(steps + 1)
 

@@ -8,15 +8,19 @@ laws, along paths that are followed backward, and with fields of its own for eve
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from gatetheory.solvers.sampled_growth import Growth, grow
+from gatetheory.errors import ConvergenceError
+from gatetheory.solvers.sampled_gradient_paths import STAGE, Paths, State
+from gatetheory.solvers.sampled_growth import Growth, grow, steepness
 from gatetheory.solvers.sampled_linear_unit import LinearUnit
 from gatetheory.solvers.sampled_noise import GaussianPaths, power
 from gatetheory.solvers.sampled_paths import Drives, integrate
-from gatetheory.solvers.sampled_replica import Grid, Pool, Replica
-from gatetheory.solvers.sampled_stretches import Stretches, make_circle
+from gatetheory.solvers.sampled_replica import Grid, Replica, spawn
+from gatetheory.solvers.sampled_stretches import Stretches
 
 Array = NDArray[np.float64]
 
@@ -25,26 +29,21 @@ class AdjointReplica(Replica):
     """A replica whose perturbations are those of the adjoint.
 
     Args:
-        replica: The paths.
+        paths: The paths.
         unit: The adjoint unit.
-        spectra: Spectra of the local fields.
-        grid: The times.
+        parts: How often their step is divided.
         rng: Random numbers of the backward fields.
     """
 
     def __init__(
-        self,
-        replica: Replica,
-        unit: LinearUnit,
-        spectra: Array,
-        grid: Grid,
-        rng: np.random.Generator,
+        self, paths: Paths, unit: LinearUnit, parts: int, rng: np.random.Generator
     ) -> None:
+        replica, modes = paths.replica, 2 * paths.grid.modes
         self.sampler, self.paths = replica.sampler, replica.paths
         self.linear = unit.linear
         self.scales = self.sampler.scale[list(self.sampler.reads)]
-        self._back = [GaussianPaths(grid.modes, self.paths, rng) for _ in self.scales]
-        self._coefficients = _along(replica, unit, spectra, grid)
+        self._back = [GaussianPaths(modes, self.paths, rng) for _ in self.scales]
+        self._coefficients = _along(paths, unit, parts)
         self._adjoint: Array | None = None
         self.seam, self.tangent_seam = replica.seam, np.inf
 
@@ -57,9 +56,7 @@ class AdjointReplica(Replica):
             growth: κ.
             grid: The times.
         """
-        kicks = [
-            self._periodic(back, gains[a], grid.points) for a, back in enumerate(self._back)
-        ]
+        kicks = [self._periodic(back, gains[a], grid.points) for a, back in enumerate(self._back)]
         silent = np.zeros(self.paths)
         # coefficients vary along the path as local fields do, and come before them
         drives = Drives([*self._coefficients, *kicks], [], [silent])
@@ -85,28 +82,70 @@ class AdjointReplica(Replica):
         self._adjoint = None
 
 
-def grow_backward(replica: AdjointReplica | Pool, grid: Grid, guess: Growth | None) -> Growth:
-    """The rate κ and the covariances of the backward fields.
+@dataclass(frozen=True)
+class Rate:
+    """How fast |λ|² grows backward.
 
     Args:
-        replica: The paths, in one replica or in several.
-        grid: The times.
-        guess: Where to start; by default noise that is correlated over a sixteenth of the window.
-
-    Raises:
-        ConvergenceError: If no rate is found at which the adjoint neither grows nor dies.
+        value: 2κ, per unit of time or per step; None where none was found.
+        error: Its standard error over replicas, the change with the step included.
+        advice: Why not.
     """
-    shape = np.exp(-((16 * np.arange(grid.modes + 1) / grid.points) ** 2))
-    return grow(replica, np.tile(shape, (len(replica.sampler.reads), 1)), grid, guess)
+
+    value: float | None
+    error: float | None
+    advice: str = ""
 
 
-def _along(replica: Replica, unit: LinearUnit, spectra: Array, grid: Grid) -> list[Array]:
+def backward_growth(state: State, unit: LinearUnit, seed: int) -> Rate:
+    """The growth exponent of |λ|² at long times before the horizon.
+
+    Args:
+        state: The state.
+        unit: The adjoint unit.
+        seed: Seed of the random numbers.
+    """
+    seeds = spawn(seed, STAGE + 2, len(state.paths))
+    rates: list[float] = []
+    missed, guess = 0.0, None
+    try:
+        for paths, child in zip(state.paths, seeds, strict=True):
+            first, *finer = (
+                _rate(paths, unit, child, parts, guess)
+                for parts in ((1, 2) if not rates and not unit.linear.discrete else (1,))
+            )
+            if not all(g.settled for g in (first, *finer)):
+                return Rate(None, None, "the growth of the adjoint did not settle; raise paths")
+            missed = max([missed, *(abs(2 * (g.rate - first.rate)) for g in finer)])
+            rates.append(2 * first.rate)
+            guess = first
+    except ConvergenceError as error:
+        return Rate(None, None, f"no growth exponent: {error}")
+    error = float(np.std(rates, ddof=1) / np.sqrt(len(rates)))
+    return Rate(float(np.mean(rates)), float(np.hypot(error, missed)))
+
+
+def _rate(
+    paths: Paths, unit: LinearUnit, seed: np.random.SeedSequence, parts: int, guess: Growth | None
+) -> Growth:
+    """Growth on steps ``parts`` times as short, the same random numbers for any."""
+    grid = Grid(parts * paths.grid.points, paths.grid.step / parts)
+    replica = AdjointReplica(paths, unit, parts, np.random.default_rng(seed))
+    shape = np.zeros((len(replica.scales), grid.modes + 1))
+    low = max(grid.points // (16 * parts), 1)
+    shape[:, :low] = 1.0
+    if guess is not None and parts == 1:
+        return grow(replica, shape, grid, guess)
+    found = grow(replica, shape, grid, None)
+    return replace(found, steepness=steepness(replica, shape, grid, found))
+
+
+def _along(paths: Paths, unit: LinearUnit, parts: int) -> list[Array]:
     """Coefficients on half steps of a flow (steps of a map), backward in time, the first again."""
-    parts = 1 if unit.linear.discrete else 2
-    circle = make_circle(replica, spectra, grid, parts)
+    circle = paths.circle(parts if unit.linear.discrete else 2 * parts)
     stretches = Stretches(circle, unit.path, np.zeros(1, dtype=np.int64))
     count = circle.points
-    found = np.empty((len(unit.path.outputs), count + 1, replica.paths))
+    found = np.empty((len(unit.path.outputs), count + 1, stretches.paths))
     for n in range(count + 1):
         for row, value in zip(found, stretches.at(-n), strict=True):
             row[n] = value

@@ -3,11 +3,12 @@
 Coefficients (entries of A, L, R along the path) are evaluated once at every time; a unit of its own
 is linear in what follows them. With algebraic fields eliminated and time constants divided out,
 
-    −λ̇ = Aᵀλ + Rᵀζ + w c ∂f,       y = Lᵀλ + Dᵀζ + w c ∂_ηf,       ζ_a of covariance s_a² ⟨y_a y_a'⟩,
-    v̇ = A v + L δη + e,            u = R v + D δη + e_ψ,            δη_a of covariance s_a² ⟨u_a u_a'⟩,
+    −λ̇ = Aᵀλ + Rᵀζ + w c ∂f,       y = Lᵀλ + Dᵀζ + w c ∂_ηf,
+    v̇ = A v + L δη + e,            u = R v + D δη + e_ψ.
 
-where D is what signals read of local fields at once, w switches the gradient of the loss c f on,
-and e = ∂_θF − ∂_θE ẋ. In a map the first line gives λ(t) from λ(t+1), with coefficients at t.
+ζ_a has the covariance s_a² ⟨y_a y_a'⟩, and δη_a has s_a² ⟨u_a u_a'⟩; D is what signals read of local
+fields at once, w switches the gradient of the loss c f on, and e = ∂_θF − ∂_θE ẋ. In a map the
+first line gives λ(t) from λ(t+1), with coefficients at t.
 """
 
 from __future__ import annotations
@@ -236,7 +237,9 @@ def _explicit_laws(
             f"{theta} scales white noise, whose part in the sensitivity is not sampled here"
         )
     if any(not s.is_finite for s in map(reduced.definite, slopes.scales)):
-        raise DerivationError(f"{theta} makes a coupling's variance 0; its square root has no slope")
+        raise DerivationError(
+            f"{theta} makes a coupling's variance 0; its square root has no slope"
+        )
     laws = [reduced.reduce(law) for law in laws]
     algebraic: list[Expr] = []
     own = sympy.Matrix([laws[i] / reduced.mass[i] for i in reduced.moving])

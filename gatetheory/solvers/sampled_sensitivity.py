@@ -36,7 +36,7 @@ _KEPT = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """E[(dL/dθ)²] at t = 0, Δ, 2Δ, …
+    """E[(dL/dθ)²] at t = 0, Δ, 2Δ and so on.
 
     Args:
         moments: Shape (n + 1,).
@@ -47,9 +47,7 @@ class Forward:
     directions: Directions
 
 
-def signal_directions(
-    stretches: Stretches, scales: Array, times: NDArray[np.int64]
-) -> Directions:
+def signal_directions(stretches: Stretches, scales: Array, times: NDArray[np.int64]) -> Directions:
     """An orthonormal basis of the vectors ψ_a(t)/√M, and its numbers g, for every coupling.
 
     Args:
@@ -101,9 +99,7 @@ def march_forward(
         CausalField(paths, float(s), NEW, *pair) for s, pair in zip(scales, directions, strict=True)
     ]
     matched = Matched(paths, [row for _, numbers in directions for row in numbers])
-    march = LinearMarch(
-        unit, stretches, Sources(fields, matched, rng), np.zeros(paths), stride
-    )
+    march = LinearMarch(unit, stretches, Sources(fields, matched, rng), np.zeros(paths), stride)
     moments, total, last = np.empty(steps + 1), np.zeros(paths), np.zeros(paths)
 
     def report(n: int, _: Array, outputs: Array) -> None:

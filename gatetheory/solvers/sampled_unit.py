@@ -214,10 +214,12 @@ class Elimination:
 
     @property
     def drives(self) -> tuple[Symbol, ...]:
+        """Everything that drives the unit, in order."""
         inputs = self.process.inputs
         return (*self.process.local_fields, *inputs.noises, *inputs.statics, *inputs.timed)
 
     def unit(self) -> Unit:
+        """The unit, with signals and observables for outputs."""
         process = self.process
         outputs = {
             f"psi_{name}": self.reduce(self.definite(signal))
@@ -236,6 +238,7 @@ class Elimination:
         )
 
     def tangent_unit(self) -> Unit:
+        """The unit together with a perturbation."""
         unit, process = self.unit(), self.process
         drift, drives, readouts, direct = self.reduced_derivatives()
         tangents = [Symbol(f"tangent_{x.name}", real=True) for x in unit.dynamic]
@@ -276,7 +279,7 @@ class Elimination:
         return drift, drives, readouts, direct
 
     def algebraic_response(self) -> tuple[sympy.Matrix, sympy.Matrix, sympy.Matrix]:
-        """An algebraic field follows δx = −A_ss⁻¹ (A_sd δx_d + L_s δη + δF_s): the three factors."""
+        """Factors of δx_d, δη and δF_s in δx_s = −A_ss⁻¹ (A_sd δx_d + L_s δη + δF_s)."""
         process, d, s = self.process, self.moving, self.static
         every = list(range(len(process.local_fields)))
         try:
