@@ -24,6 +24,9 @@ from gatetheory.solvers.sampled_stretches import Stretches
 
 Array = NDArray[np.float64]
 
+_VALUES, _DRAWS = 1_000_000, 4
+"""Path-steps that are cheap enough to draw backward fields anew, and how often at most."""
+
 
 class AdjointReplica(Replica):
     """A replica whose perturbations are those of the adjoint.
@@ -105,24 +108,26 @@ def backward_growth(state: State, unit: LinearUnit, seed: int) -> Rate:
         unit: The adjoint unit.
         seed: Seed of the random numbers.
     """
-    seeds = spawn(seed, STAGE + 2, len(state.paths))
+    size = state.grid.points * state.paths[0].replica.paths
+    draws = int(np.clip(_VALUES // size, 1, _DRAWS))
     rates: list[float] = []
     missed, guess = 0.0, None
     try:
-        for paths, child in zip(state.paths, seeds, strict=True):
-            first, *finer = (
-                _rate(paths, unit, child, parts, guess)
-                for parts in ((1, 2) if not rates and not unit.linear.discrete else (1,))
-            )
-            if not all(g.settled for g in (first, *finer)):
-                return Rate(None, None, "the growth of the adjoint did not settle; raise paths")
-            missed = max([missed, *(abs(2 * (g.rate - first.rate)) for g in finer)])
-            rates.append(2 * first.rate)
-            guess = first
+        for paths, child in zip(state.paths, spawn(seed, STAGE + 2, len(state.paths)), strict=True):
+            found = []
+            for draw in child.spawn(draws):
+                guess = _rate(paths, unit, draw, 1, guess)
+                found.append(guess)
+                if not guess.settled:
+                    return Rate(None, None, "the growth of the adjoint did not settle; raise paths")
+            if not rates and not unit.linear.discrete:
+                finer = _rate(paths, unit, draw, 2, None)
+                missed = abs(2 * (finer.rate - found[-1].rate))
+            rates.append(2 * float(np.mean([g.rate for g in found])))
     except ConvergenceError as error:
         return Rate(None, None, f"no growth exponent: {error}")
-    error = float(np.std(rates, ddof=1) / np.sqrt(len(rates)))
-    return Rate(float(np.mean(rates)), float(np.hypot(error, missed)))
+    spread = float(np.std(rates, ddof=1) / np.sqrt(len(rates)))
+    return Rate(float(np.mean(rates)), float(np.hypot(spread, missed)))
 
 
 def _rate(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.sampled_records import SampledCorrelations
 from gatetheory.solvers.sampled_replica import Grid, Replica, Sampler, spawn
-from gatetheory.solvers.sampled_settling import decay_lag, lengthen, settle
+from gatetheory.solvers.sampled_settling import QUIET, decay_lag, lengthen, settle
 from gatetheory.solvers.sampled_stretches import Circle, make_circle
 
 Array = NDArray[np.float64]
@@ -126,18 +126,26 @@ def _at_rest(
     sampler: Sampler, correlations: SampledCorrelations, replicas: int
 ) -> tuple[Paths, ...]:
     grid = Grid(_REST, correlations.step)
-    static = np.zeros((len(correlations.pooled), grid.modes + 1))
-    static[:, 0] = correlations.pooled[:, 0]
     found = []
     for seed in spawn(correlations.seed, STAGE, replicas):
         replica = Replica(sampler, REST_PATHS, grid.modes, seed)
-        settled = settle(replica, static, grid, _TOLERANCE, _MOST_AT_REST)
-        if settled.kind != "quiet":
-            raise ConvergenceError("units do not come to rest along constant local fields")
-        calm = np.zeros_like(static)
-        calm[:, 0] = settled.spectra[:, 0]
-        found.append(Paths(replica, calm, grid))
+        found.append(Paths(replica, _rest(replica, correlations.pooled[:, 0], grid), grid))
     return tuple(found)
+
+
+def _rest(replica: Replica, power: Array, grid: Grid) -> Array:
+    """Spectra of constant local fields that reproduce themselves."""
+    static = np.zeros((len(power), grid.modes + 1))
+    if power.sum() <= QUIET * replica.sampler.scale.sum():
+        return static
+    static[:, 0] = power
+    for _ in range(_MOST_AT_REST):
+        image = replica.map(static, grid)[:, 0]
+        moved = float(np.abs(image - static[:, 0]).max() / image.max())
+        static[:, 0] = image
+        if moved <= _TOLERANCE and replica.seam <= _TOLERANCE:
+            return static
+    raise ConvergenceError("units do not come to rest along constant local fields")
 
 
 def first_parts(state: State, horizons: Array) -> int:

@@ -6,9 +6,9 @@ is linear in what follows them. With algebraic fields eliminated and time consta
     −λ̇ = Aᵀλ + Rᵀζ + w c ∂f,       y = Lᵀλ + Dᵀζ + w c ∂_ηf,
     v̇ = A v + L δη + e,            u = R v + D δη + e_ψ.
 
-ζ_a has the covariance s_a² ⟨y_a y_a'⟩, and δη_a has s_a² ⟨u_a u_a'⟩; D is what signals read of local
-fields at once, w switches the gradient of the loss c f on, and e = ∂_θF − ∂_θE ẋ. In a map the
-first line gives λ(t) from λ(t+1), with coefficients at t.
+ζ_a has the covariance s_a² ⟨y_a y_a'⟩, and δη_a has s_a² ⟨u_a u_a'⟩; D is what signals read of
+local fields at once, w switches the gradient of the loss c f on, and e = ∂_θF − ∂_θE ẋ. In a map
+the first line gives λ(t) from λ(t+1), with coefficients at t.
 """
 
 from __future__ import annotations

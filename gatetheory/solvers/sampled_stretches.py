@@ -47,7 +47,7 @@ class Circle:
     @property
     def points(self) -> int:
         """Number of times n."""
-        return self.fields.shape[1]
+        return int(self.fields.shape[1])
 
     def signal_covariance(self, coupling: int, lags: int) -> Array:
         """⟨ψψ'⟩ at so many lags, the mean not subtracted."""
