@@ -214,6 +214,7 @@ def test_the_same_seed_gives_the_same_result_and_another_does_not() -> None:
     assert one["x"] != other["x"]
 
 
+@pytest.mark.slow
 def test_parameters_that_cannot_be_followed_are_left_out_with_the_reason() -> None:
     found = solve(problem_of(noisy(False)), None, [1.0], names=("D", "tau", "s"), **QUICK)
     assert set(found.left_out) == {"D", "tau"}
