@@ -25,6 +25,7 @@ _HOME = {
     "gatetheory.equations.averages": ("GaussianAverage",),
     "gatetheory.theory.derive": ("Theory", "derive"),
     "gatetheory.pipeline": ("boundary", "eq", "simulate", "solve"),
+    "gatetheory.simulation": ("simulate_gradients",),
     "gatetheory.transitions": ("find_transition", "phase_diagram", "trace_transition"),
     "gatetheory.validation": ("validate",),
     "gatetheory.presentation": ("report",),

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "result",
         metavar="RESULT",
-        help="fixed_points, spectrum, moments, correlations, lyapunov or two_time",
+        help="fixed_points, spectrum, moments, correlations, lyapunov, two_time or gradients",
     )
     _add_settings(verb)
     verb.add_argument("--digits", type=int, default=15, metavar="D", help="by default doubles")
@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--duration", type=float, metavar="T", help="of two_time, by default 20")
     verb.add_argument("--step", type=float, metavar="H", help="between times of two_time, "
                       "by default 1/4 (1 in a map)")  # fmt: skip
+    _add_gradients(verb)
     _add_output(verb)
 
     verb = verbs.add_parser("transition", help="find where a network changes its behaviour")
@@ -171,6 +172,21 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
                       dest="settings",
                       help="parameters; decimals and fractions are exact (0.1 = 1/10)")  # fmt: skip
+
+
+def _add_gradients(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--horizon", nargs="+", metavar="T",
+                      help="of gradients, by default 10; several are solved together")  # fmt: skip
+    verb.add_argument("--by", nargs="+", metavar="NAME",
+                      help="parameters whose gradients are wanted, or all; by default all where "
+                      "they need not be sampled")  # fmt: skip
+    verb.add_argument("--loss", metavar="FORMULA",
+                      help="of gradients, in fields and the weight c, by default c times the main "
+                      "field")  # fmt: skip
+    verb.add_argument("--running", action="store_true", default=None,
+                      help="integrate the loss over time")  # fmt: skip
+    verb.add_argument("--fixed-point", type=int, metavar="K",
+                      help="take gradients at this fixed point, counted from 0")  # fmt: skip
 
 
 def _add_sizes(verb: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from sympy import Expr, Symbol
 
 from gatetheory.codegen import mpmath_backend, numpy_backend
 from gatetheory.codegen.program import Backend, Program
+from gatetheory.equations.gradient_problem import ExternalLoss, GradientProblem
 from gatetheory.equations.lag_system import LagSystem
 from gatetheory.equations.provenance import Equation
 from gatetheory.equations.shapes import (
@@ -35,15 +36,24 @@ from gatetheory.equations.two_time_system import TwoTimeProblem
 from gatetheory.errors import AssumptionWarning, DerivationError, ParameterError
 from gatetheory.model import exact
 from gatetheory.simulation import simulate
+from gatetheory.solvers.closed_gradients import solve_closed_gradients
 from gatetheory.solvers.core_problem import CoreProblem, Root
 from gatetheory.solvers.correlation_records import Correlations, Lyapunov
 from gatetheory.solvers.correlations import solve_correlations
+from gatetheory.solvers.fixed_point_gradients import solve_fixed_point_gradients
 from gatetheory.solvers.fixed_points import solve_fixed_points
-from gatetheory.solvers.lag_problem import LagProgram
+from gatetheory.solvers.gradient_records import (
+    Gradients,
+    checked_horizons,
+    checked_names,
+    no_gradients,
+)
+from gatetheory.solvers.lag_problem import LagProblem, LagProgram
 from gatetheory.solvers.lyapunov import solve_lyapunov
 from gatetheory.solvers.moments import MomentProgram, solve_moments
 from gatetheory.solvers.records import FixedPoints, Moments, Spectrum
 from gatetheory.solvers.sampled_correlations import solve_sampled_correlations
+from gatetheory.solvers.sampled_gradients import solve_sampled_gradients
 from gatetheory.solvers.sampled_lyapunov import solve_sampled_lyapunov
 from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov, SampledTwoTime
 from gatetheory.solvers.sampled_two_time import solve_sampled_two_time
@@ -150,11 +160,14 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
     Args:
         problem: ``theory.fixed_points``, ``theory.spectrum``, ``theory.moments``, or one of their
             ``synthetic_`` versions; ``theory.correlations``, ``theory.lyapunov``,
-            ``theory.two_time``.
+            ``theory.two_time``, ``theory.gradients``.
         at: Parameters by name; the rest take their defaults. Decimals are exact (0.1 = 1/10).
         **options: ``digits`` (15 stands for doubles); for spectrum and moments ``branch``, the
             number of the fixed point (default the last), or, for the synthetic versions, ``state``,
             variances by name; for the spectrum ``trace=True`` to trace the boundary curves. For
+            gradients ``horizon`` (T or several), ``loss`` (``"c*h"``), ``running``, ``by`` (names
+            of parameters, or ``"all"``), ``closure``, ``branch`` of the chaotic states, or
+            ``fixed_point``, the number of a fixed point. For
             correlations and the Lyapunov exponent ``closure`` (``"constant"``, ``"factorized"``,
             ``"sampled"``; by default ``constant`` where it is exact, else ``sampled``), with
             ``"sampled"`` also ``seed``, ``accuracy`` and what
@@ -308,6 +321,106 @@ def _(
     _refuse_sampling_options({n: options[n] for n in options if n in _OF_SAMPLING}, name)
     found = solve_two_time(problem.system, parameters, times, **options)
     return replace(found, closure=name, reason=reason)
+
+
+@solve.register
+def _(
+    problem: GradientProblem,
+    at: Values | None = None,
+    *,
+    horizon: Any = 10,
+    loss: str | Expr | None = None,
+    running: bool = False,
+    by: str | Sequence[str] | None = None,
+    closure: str | None = None,
+    branch: int = -1,
+    fixed_point: int | None = None,
+    tolerance: float | None = None,
+    digits: int = DOUBLE,
+    **sampling: Any,
+) -> Gradients:
+    _require_doubles(digits, "gradients")
+    parameters = problem.bind(at)
+    external = problem.loss(loss, running)
+    horizons = checked_horizons(horizon, problem.process.discrete)
+    names = checked_names(problem, by)
+    if fixed_point is not None:
+        if closure is not None:
+            raise ParameterError("nothing is closed at a fixed point: leave out the closure")
+        _refuse_sampling_options(sampling, "exact")
+        return _gradients_at_rest(
+            problem, at, external, horizons, names, fixed_point, tolerance, "asked for"
+        )
+    if closure == "factorized":
+        raise ParameterError("gradients have the closures 'constant' and 'sampled'")
+    name, reason = problem.state.closure(parameters, closure)
+    if name == "constant" and problem.closed is None:
+        name, reason = "sampled", problem.refusal
+    resting = None if closure is not None else _stable_fixed_point(problem.state.fixed_points, at)
+    if name == "sampled":
+        if resting is not None:
+            why = (
+                "a stable fixed point exists; whether there is a chaotic state beside it was not "
+                'asked: closure="sampled" starts from that'
+            )
+            _refuse_sampling_options(sampling, "exact")
+            return _gradients_at_rest(
+                problem, at, external, horizons, names, resting, tolerance, why
+            )
+        found = solve_sampled_gradients(
+            problem, parameters, external, horizons, names=names or (), **sampling
+        )
+        return replace(found, reason=reason)
+    _refuse_sampling_options(sampling, name)
+    system = problem.state.lag_system(name)
+    exact = is_exact(system, parameters)
+    warn_of_closure(name, exact)
+    program = lag_program(system)
+    correlations = solve_correlations(program, parameters, reason, exact)
+    if len(correlations):
+        if not -len(correlations) <= branch < len(correlations):
+            raise ParameterError(
+                f"there is no branch {branch}: {len(correlations)} found, counted from 0"
+            )
+        return solve_closed_gradients(
+            problem, parameters, correlations, LagProblem(program, parameters), external, horizons,
+            branch=branch, names=names, tolerance=tolerance,
+        )  # fmt: skip
+    if resting is None:
+        resting = _stable_fixed_point(problem.state.fixed_points, at)
+    if resting is None:
+        return no_gradients(problem, parameters, external, horizons)
+    return _gradients_at_rest(
+        problem, at, external, horizons, names, resting, tolerance,
+        "there is no chaotic state; a fixed point is stable",
+    )  # fmt: skip
+
+
+def _gradients_at_rest(
+    problem: GradientProblem,
+    at: Values | None,
+    loss: ExternalLoss,
+    horizons: Sequence[float],
+    names: Sequence[str] | None,
+    number: int,
+    tolerance: float | None,
+    reason: str,
+) -> Gradients:
+    condition = problem.spectrum()
+    unknowns = _state(condition.state, condition.law, at, DOUBLE, number, None)
+    options = {} if tolerance is None else {"tolerance": tolerance}
+    found = solve_fixed_point_gradients(
+        problem, problem.bind(at), unknowns, loss, horizons, names=names, **options
+    )
+    return replace(found, reason=reason)
+
+
+def _stable_fixed_point(fixed_points: SelfConsistency | None, at: Values | None) -> int | None:
+    """Number of the last stable fixed point, if there is one."""
+    if fixed_points is None:
+        return None
+    stable = [k for k, point in enumerate(solve(fixed_points, at)) if point.stable]
+    return stable[-1] if stable else None
 
 
 def quiet_abscissa(fixed_points: SelfConsistency | None, at: Values | None) -> float | None:

@@ -38,6 +38,7 @@ TITLES = {
     "correlations": "Stationary correlations",
     "lyapunov": "Largest Lyapunov exponent",
     "two_time": "Covariances at two times",
+    "gradients": "Gradients",
 }
 
 

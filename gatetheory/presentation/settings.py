@@ -58,6 +58,18 @@ def count_of(option: str, number: int | None, least: int = 1) -> None:
         raise ParameterError(f"{option} must be at least {least}, got {number}")
 
 
+def number_of(option: str, text: str) -> float:
+    """A number that an option takes; decimals and fractions.
+
+    Raises:
+        ParameterError: If it is none.
+    """
+    try:
+        return float(exact(text))
+    except (ParameterError, TypeError) as error:
+        raise ParameterError(f"{option} takes a number, got {text!r}") from error
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A proposal for a mistyped name, or all there are."""
     names = list(known)

@@ -11,25 +11,32 @@ from gatetheory.model import Model
 from gatetheory.pipeline import backend, derive, solve
 from gatetheory.presentation import json_records as records
 from gatetheory.presentation import time_records
+from gatetheory.presentation.gradient_record import gradients_record
 from gatetheory.presentation.progress import Bar, progress_bar
-from gatetheory.presentation.settings import model_of, result_of, values_of
+from gatetheory.presentation.settings import model_of, number_of, result_of, values_of
 from gatetheory.presentation.text import solution_text
 from gatetheory.solvers.correlation_records import Correlations
 from gatetheory.solvers.records import Moments
 from gatetheory.theory.derive import Theory
 
 OK, STOPPED = 0, 3
-SOLVABLE = ("fixed_points", "spectrum", "moments", "correlations", "lyapunov", "two_time")
+SOLVABLE = ("fixed_points", "spectrum", "moments", "correlations", "lyapunov", "two_time",
+            "gradients")  # fmt: skip
 ANSWERED = ("ok", "no_solution", "no_chaotic_state")  # statuses that answer the question
 
 _BELONGS = {
     "state": ("spectrum", "moments"),
-    "branch": ("spectrum", "moments", "correlations", "lyapunov"),
-    "closure": ("correlations", "lyapunov", "two_time"),
-    "seed": ("correlations", "lyapunov", "two_time"),
-    "accuracy": ("correlations", "lyapunov"),
+    "branch": ("spectrum", "moments", "correlations", "lyapunov", "gradients"),
+    "closure": ("correlations", "lyapunov", "two_time", "gradients"),
+    "seed": ("correlations", "lyapunov", "two_time", "gradients"),
+    "accuracy": ("correlations", "lyapunov", "gradients"),
     "duration": ("two_time",),
     "step": ("two_time",),
+    "horizon": ("gradients",),
+    "by": ("gradients",),
+    "loss": ("gradients",),
+    "running": ("gradients",),
+    "fixed_point": ("gradients",),
 }
 
 Solved = tuple[records.Record, str]
@@ -60,7 +67,8 @@ def _check_solve(options: Namespace, result: str) -> None:
         raise ParameterError("--state and --branch exclude each other: a synthetic state has none")
     for name, results in _BELONGS.items():
         if result not in results and getattr(options, name) is not None:
-            raise ParameterError(f"--{name} belongs to {' and '.join(results)}")
+            option = name.replace("_", "-")
+            raise ParameterError(f"--{option} belongs to {' and '.join(results)}")
     if options.closure != "sampled" and options.closure is not None:
         for name in ("seed", "accuracy"):
             if getattr(options, name) is not None:
@@ -75,6 +83,7 @@ def _solutions(result: str) -> Callable[..., Solved]:
         "correlations": _correlations,
         "lyapunov": _lyapunov,
         "two_time": _two_time,
+        "gradients": _gradients,
     }[result]
 
 
@@ -166,6 +175,28 @@ def _two_time(
     found = solve(problem, at, times=times, closure=options.closure, **seed)
     record = time_records.two_time_record(theory.model, found)
     return record, solution_text(theory.model, found, found.provenance)
+
+
+def _gradients(
+    theory: Theory, at: dict[str, str], _: object, options: Namespace, bar: Bar
+) -> Solved:
+    bar.step("gradients")
+    problem = theory.gradients
+    name, _ = problem.state.closure(problem.bind(at), options.closure)
+    chosen: dict[str, Any] = {"closure": options.closure, "digits": options.digits}
+    for option in ("branch", "fixed_point", "loss", "running"):
+        if getattr(options, option) is not None:
+            chosen[option] = getattr(options, option)
+    if name == "sampled":
+        for option in ("seed", "accuracy"):
+            if getattr(options, option) is not None:
+                chosen[option] = getattr(options, option)
+    by = "all" if options.by == ["all"] else options.by
+    horizon = [number_of("--horizon", t) for t in options.horizon or ["10"]]
+    found = solve(problem, at, horizon=horizon, by=by, **chosen)
+    return gradients_record(theory.model, found), solution_text(
+        theory.model, found, found.provenance
+    )
 
 
 def _closure(theory: Theory, at: dict[str, str], options: Namespace) -> dict[str, Any]:
