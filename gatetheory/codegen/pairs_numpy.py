@@ -53,6 +53,7 @@ Array = NDArray[np.float64]
 _ENTIRE_REACH = 2.0  # entire functions grow off the axis: treated as if singular at this distance
 _CHUNK = 1 << 18  # nodes evaluated at once: stays in the cache
 _GROWTH = 1.2  # numbers of nodes are rounded up to powers of this, so that lags share a shape
+_CALL = 8_000  # nodes that take about as long as one more block
 _TABLE = 100  # beyond as many covariances a table in asin ρ is made first
 _TABLE_SIZES = (24, 48, 96, 192)
 _SEEN = 1e-12  # fall of a Fourier transform that doubles can show
@@ -307,14 +308,11 @@ class _CompiledPair:
         steps_v = np.minimum(*(_step(p, np.zeros(length), exponent) for p in pole_v))
         out = np.empty((len(self.products), length))
         counts = [_rounded(span / s) for s in (steps_u, steps_v)]
-        keys = counts[0] * 100_000 + counts[1]
         # Where functions contain arguments that differ from pair to pair: prepared for each block.
         varies = any(np.ndim(v) for v in given)
         lined = [np.broadcast_to(v, (length,)) if np.ndim(v) else v for v in given]
         kernels = [] if varies else [f(*given) for f in self._functions]
-        for key in np.unique(keys):
-            members = np.flatnonzero(keys == key)
-            n_u, n_v = int(counts[0][members[0]]), int(counts[1][members[0]])
+        for members, n_u, n_v in _groups(counts[0], counts[1]):
             u, weight_u = _nodes(n_u, span)
             v, weight_v = _nodes(n_v, span)
             size = max(1, _CHUNK // (len(u) * len(v)))
@@ -395,13 +393,40 @@ class _CompiledPair:
         self, kernel: Any, width: Array, common: Array, private: Array, weights: Array
     ) -> list[Array]:
         x = width[:, None, None] * (common[:, :, None] + private[:, None, :])
-        return [np.broadcast_to(f, x.shape) @ weights for f in kernel(x)]
+        full = (f if np.shape(f) == x.shape else np.broadcast_to(f, x.shape) for f in kernel(x))
+        return [f @ weights for f in full]
 
 
+def _groups(
+    outer: NDArray[np.int64], inner: NDArray[np.int64]
+) -> list[tuple[NDArray[np.intp], int, int]]:
+    """Pairs that are evaluated together, and the numbers of nodes they share.
+
+    Neighbours join, on the finer of their grids, where a call would cost more than the nodes.
+    """
+    keys = outer * 100_000 + inner
+    joined: list[tuple[NDArray[np.intp], int, int]] = []
+    for key in np.unique(keys):
+        members, (n_u, n_v) = np.flatnonzero(keys == key), divmod(int(key), 100_000)
+        if joined:
+            others, m_u, m_v = joined[-1]
+            more_u, more_v = max(n_u, m_u), max(n_v, m_v)
+            together = (len(members) + len(others)) * more_u * more_v
+            if 4 * (together - len(members) * n_u * n_v - len(others) * m_u * m_v) < _CALL:
+                joined[-1] = np.concatenate([others, members]), more_u, more_v
+                continue
+        joined.append((members, n_u, n_v))
+    return joined
+
+
+@lru_cache(maxsize=512)
 def _nodes(count: int, span: float) -> tuple[Array, Array]:
     """Nodes −span … span of a trapezoidal rule with 2·count + 1 nodes, with Gaussian weights."""
     x = np.linspace(-span, span, 2 * count + 1)
-    return x, np.exp(-(x**2) / 2) * (span / count / sqrt(2 * pi))
+    weights = np.exp(-(x**2) / 2) * (span / count / sqrt(2 * pi))
+    for array in (x, weights):
+        array.setflags(write=False)
+    return x, weights
 
 
 def _rounded(counts: Array) -> NDArray[np.int64]:

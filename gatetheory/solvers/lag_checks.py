@@ -27,12 +27,11 @@ def least_power(problem: LagProblem, point: LagPoint) -> float:
         frequencies = np.append(0.0, frequencies)
     else:
         frequencies = np.linspace(0.0, np.pi, 2 * _FREQUENCIES)
-    lowest = 0.0
-    for row in point.decay:
-        if np.abs(row).max() > 0:
-            power = point.grid.power(row, frequencies)
-            lowest = min(lowest, float(power.min() / np.abs(power).max()))
-    return lowest
+    rows = point.decay[np.abs(point.decay).max(axis=1) > 0]
+    if not len(rows):
+        return 0.0
+    power = point.grid.power(rows, frequencies)
+    return min(0.0, float((power.min(axis=1) / np.abs(power).max(axis=1)).min()))
 
 
 def zero_mode_error(problem: LagProblem, point: LagPoint) -> float:

@@ -57,7 +57,7 @@ class Grid(Protocol):
         ...
 
     def power(self, values: Array, frequencies: Array) -> Array:
-        """The Fourier transform of the even extension, shape (frequencies,)."""
+        """Fourier transform of the even extension, (…, n) → (…, frequencies)."""
         ...
 
     def interpolate(self, values: Array, lags: Array) -> Array:
@@ -185,7 +185,7 @@ class ElementGrid:
         return np.where(lags <= self.edges[-1], result, 0.0)
 
     def power(self, values: Array, frequencies: Array) -> Array:
-        """2 ∫_0^∞ y(τ) cos(ωτ) dτ, exact for the piecewise polynomial, shape (frequencies,)."""
+        """2 ∫_0^∞ y(τ) cos(ωτ) dτ, exact for piecewise polynomials, (…, n) → (…, frequencies)."""
         coefficients = self.coefficients(values)
         edges = np.array(self.edges)
         middle, half = (edges[:-1] + edges[1:]) / 2, np.diff(edges) / 2
@@ -194,12 +194,14 @@ class ElementGrid:
             orders[None, None, :], (frequencies[:, None] * half)[:, :, None]
         )
         phases = np.exp(1j * frequencies[:, None] * middle)[:, :, None] * 1j**orders
-        total = np.einsum("fek,ek,e->f", phases * bessel, coefficients, 2 * half)
-        return np.asarray(2 * total.real, dtype=float)
+        waves = (phases * bessel * (2 * half)[:, None]).real
+        total = np.tensordot(coefficients, waves, axes=([-2, -1], [1, 2]))
+        return np.asarray(2 * total, dtype=float)
 
     def coefficients(self, values: Array) -> Array:
-        """Legendre coefficients on every element, shape (elements, degree)."""
-        return values.reshape(self.elements, self.degree) @ _to_legendre(self.degree).T
+        """Legendre coefficients on every element, (…, n) → (…, elements, degree)."""
+        table = values.reshape(*values.shape[:-1], self.elements, self.degree)
+        return table @ _to_legendre(self.degree).T
 
 
 @dataclass(frozen=True)
@@ -238,9 +240,9 @@ class StepGrid:
         return None
 
     def power(self, values: Array, frequencies: Array) -> Array:
-        """y(0) + 2 Σ y(n) cos(ωn), shape (frequencies,)."""
-        cosines = np.cos(frequencies[:, None] * self.nodes)
-        return np.asarray(2 * cosines @ values - values[0], dtype=float)
+        """y(0) + 2 Σ y(n) cos(ωn), (…, n) → (…, frequencies)."""
+        cosines = np.cos(self.nodes[:, None] * frequencies)
+        return np.asarray(2 * values @ cosines - values[..., :1], dtype=float)
 
     @staticmethod
     def _table(kernel: Kernel, count: int) -> Array:
