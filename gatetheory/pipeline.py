@@ -288,7 +288,10 @@ def _(
     parameters = state.bind(at)
     name, reason = state.closure(parameters, closure)
     if name == "sampled":
-        return solve_sampled_lyapunov(state.process, parameters, **sampling)
+        sampled = solve_sampled_lyapunov(state.process, parameters, **sampling)
+        if sampled.status != "no_chaotic_state":
+            return sampled
+        return replace(sampled, abscissa=quiet_abscissa(state.fixed_points, at))
     _refuse_sampling_options(sampling, name)
     system = state.lag_system(name)
     exact = is_exact(system, parameters)
@@ -438,7 +441,9 @@ def quiet_abscissa(fixed_points: SelfConsistency | None, at: Values | None) -> f
 def _require_doubles(digits: int, what: str) -> None:
     backend(digits)
     if digits > DOUBLE:
-        raise ParameterError(f"{what} are solved in doubles; leave digits at {DOUBLE} or below")
+        raise ParameterError(
+            f"no more than doubles for {what} so far; leave digits at {DOUBLE} or below"
+        )
 
 
 def _refuse_sampling_options(options: Values, closure: str) -> None:

@@ -1,6 +1,7 @@
 """The command line: the contract that outside scripts rely on."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -195,6 +196,46 @@ def test_spectrum_of_a_map_says_why_there_are_no_moments(ask: Ask) -> None:
     assert found["quantity"] == "radius"
     assert found["moments"] is None
     assert "algebraic" in found["moments_note"]
+
+
+def test_correlations_list_every_state(ask: Ask) -> None:
+    found = ask("solve", "classical", "correlations", "--set", "g=3/2")
+    assert (found["status"], found["closure"], found["exact"]) == ("ok", "constant", True)
+    assert found["values"]["C_h"] == pytest.approx(0.332305058, abs=5e-10)
+    assert found["values"].keys() >= {"C_h", "C_phi"}
+    assert found["half_width"] > 0
+    assert [b["C_h"] for b in found["branches"]] == [found["values"]["C_h"]]
+    assert 0 <= found["residual"] < 1e-10
+
+
+def test_without_chaos_the_exponent_is_null_beside_the_abscissa(ask: Ask) -> None:
+    quiet = ask("solve", "classical", "correlations", "--set", "g=0.8")
+    assert (quiet["status"], quiet["values"], quiet["branches"]) == ("no_chaotic_state", None, [])
+    found = ask("solve", "classical", "lyapunov", "--set", "g=0.8")
+    assert (found["status"], found["value"]) == ("no_chaotic_state", None)
+    assert found["abscissa"] == pytest.approx(-0.2, abs=1e-12)
+    map_ = ask("solve", "gru", "lyapunov", "--set", "g_h=1")
+    assert (map_["status"], map_["value"], map_["closure"]) == ("no_chaotic_state", None, "sampled")
+    assert map_["abscissa"] == pytest.approx(math.log(3 / 4), abs=1e-12)
+
+
+def test_the_exponent_of_the_chaotic_state(ask: Ask) -> None:
+    found = ask("solve", "classical", "lyapunov", "--set", "g=3/2")
+    assert found["status"] == "ok"
+    assert found["value"] == pytest.approx(0.0467, abs=5e-5)
+    assert found["error"] < 1e-10
+    assert found["abscissa"] is None
+
+
+def test_two_times_come_on_the_grid_that_was_asked_for(ask: Ask) -> None:
+    found = ask("solve", "classical", "two_time", "--duration", "2", "--step", "0.5")
+    assert found["status"] == "ok"
+    assert found["times"] == [0, 0.5, 1, 1.5, 2]
+    table = found["two_times"]["C_h"]
+    assert [row[k] for k, row in enumerate(table)] == found["values"]["C_h"]
+    assert table[1][4] == pytest.approx(table[4][1], abs=1e-14)
+    assert found["residual"] is not None
+    assert found["memory"] > 0
 
 
 def test_a_vanishing_time_constant_leaves_no_moments(ask: Ask) -> None:

@@ -78,13 +78,12 @@ def lyapunov_record(model: Model, found: Lyapunov | SampledLyapunov) -> Record:
         "value": found.value if found.status == "ok" else None,
         "error": found.error,
         "residual": found.residual,
+        "abscissa": found.abscissa,
     }
     if isinstance(found, SampledLyapunov):
         record["advice"] = found.advice
-        record["abscissa"] = None
     else:
         record["exact"] = found.exact
-        record["abscissa"] = found.abscissa
     return record | _rests_on(found.provenance)
 
 

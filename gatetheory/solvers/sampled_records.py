@@ -129,6 +129,8 @@ class SampledLyapunov:
         closure: ``"sampled"``.
         advice: Why the status is not ok, and what to do.
         provenance: Parameters, assumptions, references.
+        abscissa: Spectral abscissa (ln radius of a map) of the stable fixed point, if there is one
+            and no chaotic state.
     """
 
     status: Status
@@ -143,6 +145,7 @@ class SampledLyapunov:
     closure: str
     advice: str
     provenance: Provenance = field(repr=False)
+    abscissa: float | None = None
 
     def cite(self) -> str:
         """The references used."""
@@ -150,7 +153,8 @@ class SampledLyapunov:
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"closure sampled ({self.status}): {self.advice}"
+            rest = "" if self.abscissa is None else f"; stable fixed point: {self.abscissa:.12g}"
+            return f"closure sampled ({self.status}): {self.advice}{rest}"
         note = f"; {self.advice}" if self.advice else ""
         return f"λ_max = {self.value:.5g} ± {self.error:.1g} (sampled){note}"
 
