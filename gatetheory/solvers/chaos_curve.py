@@ -24,6 +24,7 @@ _LEAST = 0.995  # steps smaller than this give up
 _SMALLEST = 1e-4  # last amplitude, relative to the first
 _LARGEST = 1e4
 _ARRIVED = 2e-3  # distance from an onset, relative, at which the curve has reached it
+_BOUND = 0.1  # or ten times as far, where its tangent meets the onset to this share of the distance
 _STRIDE = 0.08  # most of the range that the parameter may move in a step
 _MOST = 120
 _TAIL, _END = 1e-6, 1e-8
@@ -42,10 +43,13 @@ class Curve:
     Args:
         points: Solutions on it.
         onset: The onset at which its lower end arrives, None if it ends elsewhere.
+        end: Why its lower end is there: ``"onset"``, ``"range"`` (the parameter leaves it),
+            ``"faint"`` (the amplitude is but a small share of the first) or ``"lost"``.
     """
 
     points: tuple[PathPoint, ...]
     onset: float | None
+    end: str
 
     @property
     def low(self) -> float:
@@ -94,11 +98,11 @@ def trace(
         ConvergenceError: If the start is no solution.
     """
     first = settled(path, start, value, amplitude(path.problem(value), start))
-    down, onset = _follow(path, first, window, onsets, growing=False)
+    down, end, onset = _follow(path, first, window, onsets, growing=False)
     up: list[PathPoint] = []
     if upwards:
-        up, _ = _follow(path, first, window, (), growing=True)
-    return Curve((*reversed(down), first, *up), onset)
+        up, _, _ = _follow(path, first, window, (), growing=True)
+    return Curve((*reversed(down), first, *up), onset, end)
 
 
 def _follow(
@@ -108,8 +112,8 @@ def _follow(
     onsets: Sequence[float],
     *,
     growing: bool,
-) -> tuple[list[PathPoint], float | None]:
-    """Points beyond the first one, and the onset that is reached."""
+) -> tuple[list[PathPoint], str, float | None]:
+    """Points beyond the first one, why they end, and the onset that is reached."""
     low, high = window
     found = [first]
     factor = 0.97
@@ -122,7 +126,7 @@ def _follow(
             factor = factor**0.5
             continue
         if (target > limit) is growing:
-            break
+            return found[1:], "faint", None
         try:
             point = settled(path, *predicted(path, here, target), target)
         except ConvergenceError:
@@ -132,12 +136,12 @@ def _follow(
             continue
         found.append(point)
         if not low <= point.value <= high:
-            break
+            return found[1:], "range", None
         near = _arrived(found, onsets)
         if near is not None:
-            return found[1:], near
+            return found[1:], "onset", near
         factor = max(factor**1.5, _FACTOR)
-    return found[1:], None
+    return found[1:], "lost", None
 
 
 def _arrived(points: Sequence[PathPoint], onsets: Sequence[float]) -> float | None:
@@ -148,10 +152,11 @@ def _arrived(points: Sequence[PathPoint], onsets: Sequence[float]) -> float | No
     for onset in onsets:
         scale = max(abs(onset), 1e-3)
         gaps = [abs(p.value - onset) for p in (a, b)]
-        if gaps[1] < _ARRIVED * scale and gaps[1] < gaps[0]:
-            straight = onset - (b.value - b.slope * b.amplitude)  # where the tangent hits a = 0
-            if abs(straight) < gaps[1]:
-                return onset
+        miss = abs(onset - (b.value - b.slope * b.amplitude))  # of the tangent, at a = 0
+        near = gaps[1] < _ARRIVED * scale and miss < gaps[1]
+        bound = gaps[1] < 10 * _ARRIVED * scale and miss < _BOUND * gaps[1]
+        if gaps[1] < gaps[0] and (near or bound):
+            return onset
     return None
 
 

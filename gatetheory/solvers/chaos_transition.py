@@ -10,7 +10,7 @@ that are not connected to an onset in the range are looked for at a number of va
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatetheory.errors import ConvergenceError, DerivationError
 from gatetheory.solvers.chaos_curve import Curve, Fold, folds, trace
@@ -57,9 +57,11 @@ class ChaosRange:
 
     @property
     def first(self) -> Boundary | None:
-        """The smallest value at which a chaotic state begins or ceases to exist."""
-        outer = [b for b in self.boundaries if b.outer]
-        return outer[0] if outer else (self.boundaries[0] if self.boundaries else None)
+        """The smallest value at which a chaotic state begins or ceases to exist.
+
+        None where one exists on both sides of every boundary.
+        """
+        return next((b for b in self.boundaries if b.outer), None)
 
 
 def find_chaos(path: LagPath, onsets: Sequence[float], window: tuple[float, float]) -> ChaosRange:
@@ -100,7 +102,24 @@ def find_chaos(path: LagPath, onsets: Sequence[float], window: tuple[float, floa
     )
     if failed:
         text += f"; the search failed at {failed} of them"
-    return ChaosRange(tuple(_boundaries(path, curves, own, window)), text)
+    found = tuple(_boundaries(path, curves, own, window))
+    return ChaosRange(found, text + _ends_of(path, curves, found))
+
+
+def _ends_of(path: LagPath, curves: Sequence[Curve], found: Sequence[Boundary]) -> str:
+    """What is to be said about curves that could not be followed to their end.
+
+    Raises:
+        ConvergenceError: If nothing else was found.
+    """
+    text = ""
+    for curve in (c for c in curves if c.end == "lost"):
+        place = f"{path.along} = {curve.points[0].value:.6g}"
+        if not found:
+            raise ConvergenceError(f"the curve of chaotic states was lost at {place}")
+        text += f"; a curve of chaotic states was lost at {place}"
+    leave = sum(c.end == "range" for c in curves)
+    return text + (f"; {leave} of the curves leave(s) the range" if leave else "")
 
 
 def _is_quiet_onset(path: LagPath, value: float) -> bool:
@@ -153,7 +172,10 @@ def _from_onset(
             value = min(max(value, low), high)
             starts = _states(path, value)
             if starts:
-                curves.append(trace(path, starts[0], value, window, onsets, upwards=False))
+                curve = trace(path, starts[0], value, window, onsets, upwards=False)
+                if curve.end == "faint":  # a steep curve, which can end nowhere else
+                    curve = replace(curve, onset=onset)
+                curves.append(curve)
                 break
         else:
             raise ConvergenceError(

@@ -34,7 +34,9 @@ def find_chaotic(task: Task, closure: str | None) -> Transition:
         lambda c, conditions: point_at(task, conditions, c),
     )  # fmt: skip
     record = record_of(task, "chaos", points, text, system.equations)
-    return record if first is None else replace(record, value=points[first].value)
+    if first is None:
+        return replace(record, status="no_solution", value=None)
+    return replace(record, value=points[first].value)
 
 
 def lag_system_of(task: Task, closure: str | None) -> LagSystem:

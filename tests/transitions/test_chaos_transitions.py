@@ -45,6 +45,24 @@ def test_the_quiescent_side_may_be_the_upper_one(gated: gt.Theory) -> None:
 
 
 @pytest.mark.slow
+def test_steep_curves_belong_to_the_onset_they_left(gated: gt.Theory) -> None:
+    at = {"alpha_r": 10, "g_h": 3}
+    found = gt.find_transition(gated, "chaos", "beta_r", at, between=(-2, 3))
+    assert [p.kind for p in found] == ["continuous", "fold"]
+    assert float(found[0].value) == pytest.approx(math.log(2), rel=1e-12)
+    assert found.value == found[1].value
+
+
+@pytest.mark.slow
+def test_chaos_all_over_the_range_is_no_transition(gated: gt.Theory) -> None:
+    at = {"alpha_r": 10, "g_h": 10, "tau_r": 5}
+    found = gt.find_transition(gated, "chaos", "beta_r", at, between=(2, 4))
+    assert found.status == "no_solution"
+    assert found.value is None
+    assert "1 of the curves leave(s) the range" in found.searched
+
+
+@pytest.mark.slow
 def test_a_network_of_our_own(paired: gt.Theory) -> None:
     found = gt.find_transition(paired, "chaos", "g", between=("1.5", 2))
     assert [p.kind for p in found] == ["fold", "continuous"]
