@@ -22,7 +22,7 @@ from gatetheory.solvers.transition_program import Candidate, TransitionProgram
 Array = NDArray[np.float64]
 
 NEWTON_STEPS = 8
-CLOSE = 1e-11
+CLOSE = 1e-6  # last step of Newton's method, which leaves the square of it
 LARGEST, SMALLEST = 0.1, 1e-6  # arclength of a step, in units of the ranges
 BEND = 0.15  # angle between successive tangents that halves the step
 VANISHED = 1e-7  # unknowns that small have reached zero: the condition is then lost in rounding
@@ -97,14 +97,20 @@ class _Scaled:
 
     def tangent(self, z: Array) -> Array:
         """Unit vector along the curve."""
-        rows = self.evaluate(z)[1]
+        return self._null(self.evaluate(z)[1])
+
+    @staticmethod
+    def _null(rows: Array) -> Array:
         # The conditions differ in size; what counts is their null direction.
         size = np.abs(rows).max(axis=1, keepdims=True)
         _, _, v = np.linalg.svd(rows / np.where(size > 0, size, 1.0))
         return np.asarray(v[-1], float)
 
-    def corrected(self, guess: Array, tangent: Array) -> Array:
+    def corrected(self, guess: Array, tangent: Array) -> tuple[Array, Array]:
         """The point of the curve on the plane through a guess perpendicular to its tangent.
+
+        Returns:
+            The point, and the unit vector along the curve there (a last step before it).
 
         Raises:
             ConvergenceError: If Newton's method does not settle.
@@ -121,7 +127,7 @@ class _Scaled:
                 raise ConvergenceError("the transition curve is singular here") from error
             z = z - step
             if np.abs(step).max() < CLOSE:
-                return z
+                return z, self._null(rows)
             if np.abs(step).max() > 1:
                 break
         raise ConvergenceError("Newton's method does not return to the transition curve")
@@ -147,7 +153,7 @@ def follow(
     """
     scaled = _Scaled(conditions, parameters, windows)
     first = scaled.pack(start.unknowns, start.value, second)
-    largest = min(LARGEST, 2.0 / max(points, 2))
+    largest = min(LARGEST, 1.0 / max(points, 2))
     tangent = scaled.tangent(first)
     onwards, end = _one_way(scaled, first, tangent, windows, largest)
     if end == "closed":
@@ -174,8 +180,7 @@ def _one_way(
         seen = max(float(np.linalg.norm(tangent[-2:])), 0.02 * float(np.linalg.norm(tangent)))
         length = step / seen
         try:
-            point = scaled.corrected(here + length * tangent, tangent)
-            turned = scaled.tangent(point)
+            point, turned = scaled.corrected(here + length * tangent, tangent)
         except ConvergenceError:
             step /= 2
             if step < SMALLEST:
@@ -212,7 +217,7 @@ def _at_edge(scaled: _Scaled, inside: Array, outside: Array, low: Array, high: A
     fixed = np.zeros_like(guess)
     fixed[-2 + int(np.argmax(np.minimum(abs(guess[-2:] - low), abs(guess[-2:] - high)) < 1e-9))] = 1
     try:
-        return scaled.corrected(guess, fixed)
+        return scaled.corrected(guess, fixed)[0]
     except ConvergenceError:
         return guess
 

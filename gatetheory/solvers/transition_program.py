@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 NEWTON_STEPS = 40
 CLOSE = 1e-13  # last Newton step, relative, in doubles
+ROUGH = 1e-10  # accuracy of averages where only signs are looked at
 FLOOR = 1e-9  # steps below this that stop falling are rounding
 
 
@@ -55,6 +56,7 @@ class TransitionProgram:
         )
         entries = self.definite([e for row in conditions.growth for e in row])
         self._values: Program = backend.compile(list(self.real), self.arguments)
+        self._state: Program | None = None
         self._growth = backend.compile(list(entries), self.arguments) if entries else None
         self._order = len(conditions.growth)
         self._backend = backend
@@ -82,6 +84,16 @@ class TransitionProgram:
         """Conditions and their error estimates, shape (conditions, points)."""
         result = self._values(*unknowns, *self.given(parameters, value))
         return np.asarray(result.values, float), np.asarray(result.errors, float)
+
+    def state(
+        self, unknowns: Sequence[Array], parameters: Mapping[Symbol, Expr], value: Array
+    ) -> Array:
+        """What the fixed points' equations leave, shape (unknowns, points): many points, cheaply."""
+        if self._state is None:
+            equations = list(self.definite(self.conditions.state))
+            self._state = self._backend.compile(equations, self.arguments)
+        result = self._state(*unknowns, *self.given(parameters, value), tolerance=ROUGH)
+        return np.asarray(result.values, float)
 
     def growth(
         self, unknowns: Sequence[Array], parameters: Mapping[Symbol, Expr], value: Array

@@ -125,7 +125,7 @@ def _level_lines(
     levels = np.linspace(bottom, top, int(np.ceil((top - bottom) / GRID_SPACING)) + 1)
     s, p = (a.ravel() for a in np.meshgrid(levels, grid, indexing="ij"))
     u = np.exp(s)
-    residual = program.values([u], parameters, p)[0][0]  # u − G
+    residual = program.state([u], parameters, p)[0]  # u − G
     height = (-residual / (2 * u - residual)).reshape(len(levels), len(grid))
     columns = np.arange(len(grid), dtype=float)
     traced = contourpy.contour_generator(columns, levels, np.ma.masked_invalid(height)).lines(0.0)
