@@ -86,7 +86,7 @@ def find_chaos(path: LagPath, onsets: Sequence[float], window: tuple[float, floa
     curves: list[Curve] = []
     for onset in own:
         curves += _from_onset(path, onset, own, window)
-    failed = 0
+    failed = lost = 0
     probes = [float(p) for p in spread(low, high, PROBES)]
     for value in probes:
         if any(c.low <= value <= c.high for c in curves) or not _may_hide(path, value):
@@ -94,11 +94,16 @@ def find_chaos(path: LagPath, onsets: Sequence[float], window: tuple[float, floa
         states = _states(path, value)
         failed += states is None
         for start in states or ():
-            curves.append(trace(path, start, value, window, own, upwards=True))
+            try:
+                curves.append(trace(path, start, value, window, own, upwards=True))
+            except ConvergenceError:  # a symmetric point: the parameter does not move it
+                lost += 1
+    if lost and not curves:
+        raise ConvergenceError("chaotic states were found, but none could be followed to its ends")
     text = (
         f"{path.along} from {low:.6g} to {high:.6g}: {len(own)} onset(s), {len(curves)} curve(s) "
-        f"of chaotic states, and {PROBES} values for states apart from them (where the quiet state "
-        f"responds by {_WEAK:g} or more)"
+        f"of chaotic states, and {len(probes)} values for states apart from them (where the quiet "
+        f"state responds by {_WEAK:g} or more)"
     )
     if failed:
         text += f"; the search failed at {failed} of them"

@@ -88,7 +88,7 @@ class TransitionProgram:
     def state(
         self, unknowns: Sequence[Array], parameters: Mapping[Symbol, Expr], value: Array
     ) -> Array:
-        """What the fixed points' equations leave, shape (unknowns, points): many points, cheaply."""
+        """What the equations of the fixed points leave, shape (unknowns, points), roughly."""
         if self._state is None:
             equations = list(self.definite(self.conditions.state))
             self._state = self._backend.compile(equations, self.arguments)

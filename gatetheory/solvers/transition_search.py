@@ -27,6 +27,7 @@ Unknowns = tuple[float, ...]
 
 COLUMNS = 96  # values of the parameter on the grid
 WIDE = 20.0  # ranges with a larger quotient of their ends are divided in the logarithm
+CROWDED = 1e-4  # share of a range around zero that is resolved
 LOUD = 4.0  # a condition counts as non-zero beyond this many error estimates
 PROBES = 24  # places along a line where modes off the real axis are looked at
 SAME = 1e-8
@@ -84,7 +85,8 @@ def search(
     name = program.along.name
     text = f"{name} from {low:.6g} to {high:.6g}"
     if not unknowns:
-        lines = [Line(np.empty((0, 4 * COLUMNS)), spread(low, high, 4 * COLUMNS))]
+        values = spread(low, high, 4 * COLUMNS)
+        lines = [Line(np.empty((0, len(values))), values)]
     elif len(unknowns) == 1:
         lines = list(_level_lines(program, parameters, grid, tools))
         text += f", every fixed point with {unknowns[0]} > 0"
@@ -107,12 +109,21 @@ def search(
 
 
 def spread(low: float, high: float, count: int) -> Array:
-    """Values across a range; in the logarithm if it is wide."""
+    """Values across a range, at least so many; in the logarithm if it is wide.
+
+    Zero is where a model gains symmetry (biases) or loses a part (gains, times), and what happens
+    next to it may happen within a small share of the range: values crowd around it.
+    """
     if low > 0 and high / low > WIDE:
         grid = np.geomspace(low, high, count)
     else:
         grid = np.linspace(low, high, count)
     grid[0], grid[-1] = low, high
+    if low <= 0 <= high:
+        width = max(-low, high)
+        close = np.geomspace(CROWDED * width, width, count // 3 + 1)[:-1]
+        crowd = np.concatenate([-close, [0.0], close])
+        grid = np.unique(np.concatenate([grid, crowd[(crowd > low) & (crowd < high)]]))
     return np.asarray(grid, float)
 
 

@@ -184,3 +184,10 @@ def test_bad_questions_are_refused(
 def test_zero_has_to_be_a_fixed_point(gated: gt.Theory) -> None:
     with pytest.raises(gt.DerivationError, match="zero is not a fixed point"):
         gt.find_transition(gated, "zero-state", "g_h", {"beta_h": 1})
+
+
+@pytest.mark.parametrize(("kind", "place"), [("fold", 0.005463455), ("stability", 0.005446428)])
+def test_narrow_ranges_around_zero_are_seen(gated: gt.Theory, kind: str, place: float) -> None:
+    at = {"g_h": "1.95", "alpha_r": 10}
+    found = gt.find_transition(gated, kind, "beta_h", at, between=(-1, 1))
+    assert [float(p.value) for p in found] == pytest.approx([-place, place], rel=1e-6)
