@@ -41,7 +41,7 @@ def plot_phase_diagram(diagram: PhaseDiagram, ax: Axes | None = None) -> Figure:
         shades = ListedColormap(_SHADES[: len(diagram.names)])
         axes.pcolormesh(
             *diagram.grid, diagram.phases, cmap=shades, vmin=-0.5, vmax=len(diagram.names) - 0.5,
-            shading="nearest", rasterized=False, zorder=0,
+            shading="nearest", rasterized=True, zorder=0,
         )  # fmt: skip
         for kind, curves in diagram.curves.items():
             for k, curve in enumerate(curves):
