@@ -139,7 +139,8 @@ def _proof(
     centre = [*refined.unknowns, *tail, refined.value]
     found = prove(values, jacobian, centre, digits)
     low, high = found.intervals[-1]
-    width = mpmath.mpf(high) - mpmath.mpf(low)
-    size = abs(refined.value)
-    agreed = digits if width == 0 else int(-mpmath.log10(width / size)) if size else digits
+    context = mpmath.mp.clone()  # the caller's precision may be coarser than the interval
+    context.dps = max(len(low), len(high)) + 10
+    width, size = context.mpf(high) - context.mpf(low), abs(context.mpf(refined.value))
+    agreed = int(-context.log10(width / size)) if width and size else digits
     return Enclosed(low, high, found.proved, agreed)

@@ -191,3 +191,17 @@ def test_narrow_ranges_around_zero_are_seen(gated: gt.Theory, kind: str, place: 
     at = {"g_h": "1.95", "alpha_r": 10}
     found = gt.find_transition(gated, kind, "beta_h", at, between=(-1, 1))
     assert [float(p.value) for p in found] == pytest.approx([-place, place], rel=1e-6)
+
+
+def test_the_proof_does_not_feel_the_callers_precision(gated: gt.Theory) -> None:
+    digits = set()
+    for dps in (15, 80):
+        with mpmath.workdps(dps):
+            found = gt.find_transition(
+                gated, "fold", "g_h", {"alpha_r": 10}, digits=30, certify=True
+            )
+            assert mpmath.mp.dps == dps
+        enclosure = found[0].enclosure
+        assert enclosure is not None
+        digits.add(enclosure.digits)
+    assert len(digits) == 1
