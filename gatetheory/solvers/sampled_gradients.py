@@ -122,7 +122,7 @@ def _settle_step(marches: Marches, parts: int, accuracy: float) -> tuple[int, fl
     """Halve the step until what the two steps differ by is small; the error left, relative."""
     missed = marches.pilot(parts)
     for _ in range(_HALVINGS):
-        if missed <= accuracy / 2:
+        if missed <= accuracy:  # this is what extrapolation removes, not what it leaves
             break
         parts *= 2
         missed = marches.pilot(parts)
