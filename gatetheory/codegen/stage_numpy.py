@@ -58,7 +58,10 @@ class Stage:
 
     def slope(self, k: int, j: int) -> Any:
         """∂A_k/∂u_j, shaped for elements that are batch × nodes of u_0 … u_{j-1}."""
-        a = self.slopes[k][j]
+        return self._shaped(self.slopes[k][j], j)
+
+    @staticmethod
+    def _shaped(a: Any, j: int) -> Any:
         return a.reshape(-1, *(1,) * j) if isinstance(a, np.ndarray) and a.ndim else a
 
     def moved(self, j: int, bases: Sequence[Any], origin: Any, offset: Any) -> list[Any]:
@@ -127,9 +130,7 @@ class Stage:
                 continue
             centre = np.where(flat, 0.0, -bases[k] / slope)
             later = range(j + 1, self.integrand.dimension)
-            blur = _BLUR * np.sqrt(
-                total([self.slope(k, i).reshape(np.shape(slope)) ** 2 for i in later])
-            )
+            blur = _BLUR * np.sqrt(total([self._shaped(self.slopes[k][i], j) ** 2 for i in later]))
             if slot.kinked:
                 sharp = blur == 0
                 if np.any(sharp):

@@ -7,7 +7,7 @@ import pytest
 import sympy
 from scipy.integrate import quad
 from scipy.optimize import fsolve
-from sympy import Lambda, Rational, Symbol, log, tanh
+from sympy import Lambda, Rational, Symbol, atan, log, tanh
 
 from gatetheory.functions import logistic
 from gatetheory.model import (
@@ -270,3 +270,30 @@ def test_a_signal_without_bound_is_said() -> None:
     delta = found[0]["Delta_x"]
     expected = gauss(lambda t: np.log1p(np.exp(t + 0.2)) ** 2, delta) / 4
     assert delta == pytest.approx(expected, rel=1e-11)
+
+
+def test_an_average_over_a_local_field_and_a_static_input_of_the_same_slot() -> None:
+    """φ reads the sum of a field of unknown variance and of an input of a given one."""
+    u, given = Symbol("u", real=True), Symbol("I", real=True)
+    x, a = fields("x a")
+    s = Parameter("s", "1/2", POSITIVE)
+    phi = Nonlinearity("phi", Lambda(u, atan(2 * u + Rational(1, 5))))
+    model = Model(
+        name="shifted",
+        time="discrete",
+        fields=(
+            Field(x, update=3 * x / 10 + local_field("x") + given - a / 4),
+            Field(a, update=a / 2 + x / 3),
+        ),
+        couplings=(Coupling(local_field("x"), signal=phi(x), variance=Rational(25, 16)),),
+        parameters=(s,),
+        nonlinearities=(phi,),
+        inputs=(GaussianInput(given, s.symbol**2, Rational(1, 10)),),
+    )
+    (point,) = solve(derive(model).fixed_points)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    # at rest a = 2x/3, so that x (7/10 + 1/6) = η + I
+    spread = np.sqrt(point["Delta_x"] + 0.25) / (0.7 + 1 / 6)
+    value = np.arctan(2 * (spread * nodes + 0.1 / (0.7 + 1 / 6)) + 0.2) ** 2
+    want = 25 / 16 * float(weights @ value) / np.sqrt(2 * np.pi)
+    assert point["Delta_x"] == pytest.approx(want, rel=1e-6)
