@@ -291,7 +291,8 @@ def test_an_average_over_a_local_field_and_a_static_input_of_the_same_slot() -> 
         inputs=(GaussianInput(given, s.symbol**2, Rational(1, 10)),),
     )
     (point,) = solve(derive(model).fixed_points)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    nodes = np.linspace(-9, 9, 4001)
+    weights = np.exp(-(nodes**2) / 2) * (nodes[1] - nodes[0])
     # at rest a = 2x/3, so that x (7/10 + 1/6) = η + I
     spread = np.sqrt(point["Delta_x"] + 0.25) / (0.7 + 1 / 6)
     value = np.arctan(2 * (spread * nodes + 0.1 / (0.7 + 1 / 6)) + 0.2) ** 2
