@@ -22,7 +22,7 @@ from sympy import Expr, Symbol
 
 from gatetheory.codegen import mpmath_backend, numpy_backend
 from gatetheory.codegen.program import Backend, Program
-from gatetheory.equations.gradient_problem import ExternalLoss, GradientProblem
+from gatetheory.equations.gradient_problem import GradientProblem
 from gatetheory.equations.lag_system import LagSystem
 from gatetheory.equations.provenance import Equation
 from gatetheory.equations.shapes import (
@@ -40,10 +40,14 @@ from gatetheory.solvers.closed_gradients import solve_closed_gradients
 from gatetheory.solvers.core_problem import CoreProblem, Root
 from gatetheory.solvers.correlation_records import Correlations, Lyapunov
 from gatetheory.solvers.correlations import solve_correlations
-from gatetheory.solvers.fixed_point_gradients import solve_fixed_point_gradients
+from gatetheory.solvers.fixed_point_gradients import (
+    adjoint_covariance,
+    solve_fixed_point_gradients,
+)
 from gatetheory.solvers.fixed_points import solve_fixed_points
 from gatetheory.solvers.gradient_records import (
     Gradients,
+    adjoint_times,
     checked_horizons,
     checked_names,
     no_gradients,
@@ -68,6 +72,7 @@ __all__ = ["boundary", "derive", "eq", "simulate", "solve", "spectral_problem"]
 DOUBLE = 15
 MOST_DIGITS = 10_000
 _OF_SAMPLING = ("paths", "replicas", "seed")
+AT_REST = 1e-8  # relative error of gradients at a fixed point
 GUARD = 10  # digits of the state beyond those asked of the spectrum
 
 Values = Mapping[str, Any]
@@ -167,7 +172,8 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
             variances by name; for the spectrum ``trace=True`` to trace the boundary curves. For
             gradients ``horizon`` (T or several), ``loss`` (``"c*h"``), ``running``, ``by`` (names
             of parameters, or ``"all"``), ``closure``, ``branch`` of the chaotic states, or
-            ``fixed_point``, the number of a fixed point. For
+            ``fixed_point``, the number of a fixed point, there with ``adjoint=True`` for
+            ⟨λ(s) λ(s')⟩ too. For
             correlations and the Lyapunov exponent ``closure`` (``"constant"``, ``"factorized"``,
             ``"sampled"``; by default ``constant`` where it is exact, else ``sampled``), with
             ``"sampled"`` also ``seed``, ``accuracy`` and what
@@ -339,6 +345,7 @@ def _(
     branch: int = -1,
     fixed_point: int | None = None,
     tolerance: float | None = None,
+    adjoint: bool = False,
     digits: int = DOUBLE,
     **sampling: Any,
 ) -> Gradients:
@@ -347,28 +354,36 @@ def _(
     external = problem.loss(loss, running)
     horizons = checked_horizons(horizon, problem.process.discrete)
     names = checked_names(problem, by)
+
+    def at_rest(number: int, why: str) -> Gradients:
+        _refuse_sampling_options(sampling, "exact")
+        condition = problem.spectrum()
+        unknowns = _state(condition.state, condition.law, at, DOUBLE, number, None)
+        place = problem, parameters, unknowns, external
+        allowed = AT_REST if tolerance is None else tolerance
+        found = solve_fixed_point_gradients(*place, horizons, names=names, tolerance=allowed)
+        if not adjoint:
+            return replace(found, reason=why)
+        times = adjoint_times(horizons[-1], problem.process.discrete)
+        table = adjoint_covariance(*place, times, times)
+        return replace(found, reason=why, times=times, adjoint=table)
+
     if fixed_point is not None:
         if closure is not None:
             raise ParameterError("nothing is closed at a fixed point: leave out the closure")
-        _refuse_sampling_options(sampling, "exact")
-        return _gradients_at_rest(
-            problem, at, external, horizons, names, fixed_point, tolerance, "asked for"
-        )
+        return at_rest(fixed_point, "asked for")
     if closure == "factorized":
         raise ParameterError("gradients have the closures 'constant' and 'sampled'")
     name, reason = problem.state.closure(parameters, closure)
     if name == "constant" and problem.closed is None:
         name, reason = "sampled", problem.refusal
-    resting = None if closure is not None else _stable_fixed_point(problem.state.fixed_points, at)
     if name == "sampled":
+        resting = _stable_fixed_point(problem, at) if closure is None else None
         if resting is not None:
-            why = (
-                "a stable fixed point exists; whether there is a chaotic state beside it was not "
-                'asked: closure="sampled" starts from that'
-            )
-            _refuse_sampling_options(sampling, "exact")
-            return _gradients_at_rest(
-                problem, at, external, horizons, names, resting, tolerance, why
+            return at_rest(
+                resting,
+                "a fixed point is stable; whether there is a chaotic state beside it was not "
+                'asked: closure="sampled" starts from that',
             )
         found = solve_sampled_gradients(
             problem, parameters, external, horizons, names=names or (), **sampling
@@ -389,37 +404,15 @@ def _(
             problem, parameters, correlations, LagProblem(program, parameters), external, horizons,
             branch=branch, names=names, tolerance=tolerance,
         )  # fmt: skip
-    if resting is None:
-        resting = _stable_fixed_point(problem.state.fixed_points, at)
+    resting = _stable_fixed_point(problem, at)
     if resting is None:
         return no_gradients(problem, parameters, external, horizons)
-    return _gradients_at_rest(
-        problem, at, external, horizons, names, resting, tolerance,
-        "there is no chaotic state; a fixed point is stable",
-    )  # fmt: skip
+    return at_rest(resting, "there is no chaotic state; a fixed point is stable")
 
 
-def _gradients_at_rest(
-    problem: GradientProblem,
-    at: Values | None,
-    loss: ExternalLoss,
-    horizons: Sequence[float],
-    names: Sequence[str] | None,
-    number: int,
-    tolerance: float | None,
-    reason: str,
-) -> Gradients:
-    condition = problem.spectrum()
-    unknowns = _state(condition.state, condition.law, at, DOUBLE, number, None)
-    options = {} if tolerance is None else {"tolerance": tolerance}
-    found = solve_fixed_point_gradients(
-        problem, problem.bind(at), unknowns, loss, horizons, names=names, **options
-    )
-    return replace(found, reason=reason)
-
-
-def _stable_fixed_point(fixed_points: SelfConsistency | None, at: Values | None) -> int | None:
+def _stable_fixed_point(problem: GradientProblem, at: Values | None) -> int | None:
     """Number of the last stable fixed point, if there is one."""
+    fixed_points = problem.state.fixed_points
     if fixed_points is None:
         return None
     stable = [k for k, point in enumerate(solve(fixed_points, at)) if point.stable]

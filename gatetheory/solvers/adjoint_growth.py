@@ -11,6 +11,9 @@ product W_kl χ with k ≠ l both the even and the odd part in the lag count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
@@ -18,11 +21,35 @@ from numpy.typing import NDArray
 from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.lag_filter import Kernel
 from gatetheory.solvers.lag_grid import ElementGrid, Grid
-from gatetheory.solvers.lag_growth import Growth, growth
+from gatetheory.solvers.lag_growth import growth
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 from gatetheory.solvers.stationary_pairs import StationaryPairs
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AdjointMode:
+    """A growing mode of the adjoint.
+
+    Args:
+        rate: κ; |λ|² grows at 2κ.
+        error: Its error estimate.
+        residual: Residual of the eigenproblem, as a change of κ.
+        mode: χ, a row for each coupling that takes part.
+        active: Numbers of these couplings.
+    """
+
+    rate: float
+    error: float
+    residual: float
+    mode: LagPoint
+    active: tuple[int, ...]
+
+    def by_coupling(self, names: Sequence[str]) -> dict[str, Array]:
+        """χ of the couplings that take part, the largest value 1."""
+        size = np.abs(self.mode.decay).max()
+        return {names[a]: row / size for a, row in zip(self.active, self.mode.decay, strict=True)}
 
 
 class AdjointGrowth:
@@ -54,7 +81,7 @@ class AdjointGrowth:
         }  # fmt: skip
         self.active = _on_loops(feeds, pairs.couplings)
 
-    def solve(self) -> Growth:
+    def solve(self) -> AdjointMode:
         """The rate κ and its eigenfunction χ, one row for each coupling that takes part.
 
         Raises:
@@ -70,7 +97,7 @@ class AdjointGrowth:
                 "the adjoint's mode decays too slowly to be resolved: its rate lies at the edge of "
                 "a continuum, or the state is next to an onset"
             )
-        return found
+        return AdjointMode(found.rate, found.error, found.residual, found.mode, tuple(self.active))
 
     def __call__(self, problem: LagProblem, point: LagPoint, rate: float) -> Array:
         """The operator at a rate, shape (r n, r n)."""

@@ -33,7 +33,7 @@ class AdjointMoments:
     Args:
         grid: The times.
         pulled: q_a = ⟨(B_aᵀμ)(B_aᵀμ)'⟩, shape (A, n, n).
-        own: ⟨λ_f(s)²⟩, λ = E μ, shape (F, n).
+        own: ⟨λ_f(s) λ_f(s')⟩, λ = E μ, of every field, shape (F, n, n).
         couplings: Q_a at each horizon, shape (A, H).
         norm: Σ_f ⟨λ_f²⟩ at each horizon, shape (H,).
     """
@@ -76,15 +76,20 @@ def adjoint_moments(
     source = np.zeros((pairs.fields, pairs.fields, n, n))
     for (b, k, m), table in tables.items():
         source[k, m] += table * pulled[b]
-    own = started.T**2 + np.einsum("ifjk,kmjl,iflm->fi", response, source, response, optimize=True)
-    own *= np.where(pairs.mass > 0, pairs.mass, 0.0)[:, None] ** 2
+    own = np.einsum("if,jf->fij", started, started)
+    for f in np.flatnonzero(pairs.mass > 0):
+        for k in range(pairs.fields):
+            for m in range(pairs.fields):
+                if source[k, m].any():
+                    own[f] += response[:, f, :, k] @ source[k, m] @ response[:, f, :, m].T
+    own *= np.where(pairs.mass > 0, pairs.mass, 0.0)[:, None, None] ** 2
     signals = pairs.signals(lags)
     ends = [grid.index(t) for t in horizons]
     couplings = np.empty((pairs.couplings, len(ends)))
     for h, horizon in enumerate(horizons):
         w = grid.weights(horizon)
         couplings[:, h] = np.einsum("i,aij,aij,j->a", w, pulled, signals, w, optimize=True)
-    norm = own.sum(axis=0)[ends]
+    norm = own.sum(axis=0)[ends, ends]
     if not (np.isfinite(couplings).all() and np.isfinite(norm).all()):
         raise ConvergenceError("the adjoint grows beyond the numbers; choose shorter horizons")
     return AdjointMoments(grid, pulled, own, couplings, norm)

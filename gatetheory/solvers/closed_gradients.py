@@ -16,8 +16,8 @@ from sympy import Expr, Symbol
 from gatetheory.equations.adjoint_system import AdjointSystem, SensitivitySystem
 from gatetheory.equations.gradient_problem import ExternalLoss, GradientProblem
 from gatetheory.errors import ConvergenceError, DerivationError, ParameterError
-from gatetheory.solvers.adjoint_growth import AdjointGrowth
-from gatetheory.solvers.adjoint_moments import adjoint_moments
+from gatetheory.solvers.adjoint_growth import AdjointGrowth, AdjointMode
+from gatetheory.solvers.adjoint_moments import AdjointMoments, adjoint_moments
 from gatetheory.solvers.correlation_records import CorrelationBranch, Correlations
 from gatetheory.solvers.gradient_records import Gradients
 from gatetheory.solvers.lag_problem import LagProblem
@@ -44,6 +44,7 @@ class _Table:
     couplings: Array
     norm: Array
     parameters: dict[str, Array]
+    adjoint: AdjointMoments
 
 
 def solve_closed_gradients(
@@ -91,7 +92,7 @@ def solve_closed_gradients(
         raise ParameterError(f"tolerance must lie between 0 and 1, got {tolerance!r}")
     solver = _Solver(pairs, weights, loss.running, list(horizons), wanted, report)
     status, advice, found, errors = solver.run(correlations[branch], tolerance)
-    rate, rate_error, residual, note = _growth(pairs)
+    growing, note = _growth(pairs)
     advice = "; ".join(t for t in (advice, note) if t)
     labels = system.couplings
     return Gradients(
@@ -104,9 +105,9 @@ def solve_closed_gradients(
         left_out=left_out,
         norm=found.norm,
         norm_errors=errors.norm,
-        growth_exponent=rate,
-        growth_error=rate_error,
-        residual=residual,
+        growth_exponent=None if growing is None else 2 * growing.rate,
+        growth_error=None if growing is None else 2 * growing.error,
+        residual=None if growing is None else 2 * growing.residual,
         sampled=False,
         state="chaotic",
         closure="constant",
@@ -121,6 +122,10 @@ def solve_closed_gradients(
             )),
             problem.equations.references,
         ),
+        times=found.adjoint.grid.nodes,
+        adjoint=_by_field(problem, system, found.adjoint.own),
+        mode_lags=np.empty(0) if growing is None else growing.mode.grid.nodes,
+        mode={} if growing is None else growing.by_coupling(labels),
     )  # fmt: skip
 
 
@@ -169,13 +174,18 @@ def _available(
     return found, left_out
 
 
-def _growth(pairs: StationaryPairs) -> tuple[float | None, float | None, float | None, str]:
-    """Rate of |λ|², its error and residual, and what to say if there is none."""
+def _growth(pairs: StationaryPairs) -> tuple[AdjointMode | None, str]:
+    """The growing mode, and what to say if there is none."""
     try:
-        found = AdjointGrowth(pairs).solve()
+        return AdjointGrowth(pairs).solve(), ""
     except ConvergenceError as error:
-        return None, None, None, f"no growth exponent: {error}"
-    return 2 * found.rate, 2 * found.error, 2 * found.residual, ""
+        return None, f"no growth exponent: {error}"
+
+
+def _by_field(problem: GradientProblem, system: AdjointSystem, own: Array) -> dict[str, Array]:
+    """Tables of the fields with dynamics, by name."""
+    fields = zip(problem.process.fields, problem.process.mass, system.places, strict=True)
+    return {x.name: own[p] for x, mass, p in fields if p is not None and mass != 0}
 
 
 class _Solver:
@@ -236,7 +246,7 @@ class _Solver:
             moments = sensitivity(self.pairs, system, sources, grid, whole).moments
             own = np.einsum("ikjl,k,l->ij", moments, self.weights, self.weights)
             found[name] = np.array([self._by_parameter(own, grid, t) for t in self.horizons])
-        return _Table(adjoint.couplings, adjoint.norm, found)
+        return _Table(adjoint.couplings, adjoint.norm, found, adjoint)
 
     def _by_parameter(self, own: Array, grid: TimeGrid, horizon: float) -> float:
         if not self.running:
@@ -258,6 +268,7 @@ class _Solver:
                 n: d + (_ROUNDING + 2 * self.sources[n].error) * fine.parameters[n]
                 for n, d in apart.parameters.items()
             },
+            fine.adjoint,
         )
 
     def _times(self) -> tuple[float, float]:
@@ -298,6 +309,7 @@ def _differences(coarse: _Table, fine: _Table) -> _Table:
         np.abs(coarse.couplings - fine.couplings),
         np.abs(coarse.norm - fine.norm),
         {n: np.abs(coarse.parameters[n] - v) for n, v in fine.parameters.items()},
+        fine.adjoint,
     )
 
 

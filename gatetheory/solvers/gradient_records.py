@@ -18,6 +18,8 @@ from gatetheory.solvers.records import Provenance, Status, by_name, show
 
 Array = NDArray[np.float64]
 
+_LISTED = 41
+
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
@@ -44,6 +46,11 @@ class Gradients:
         loss: The loss.
         advice: What to try, or what to keep in mind.
         provenance: Parameters, assumptions, references.
+        times: Times s at which the adjoint is listed, counted backward from the longest horizon,
+            shape (n,); empty where it was not asked for.
+        adjoint: ⟨λ_f(s) λ_f(s')⟩ by name of the field, shape (n, n) each.
+        mode_lags: Lags at which the growing mode is listed, shape (m,).
+        mode: χ_a of q_a = ⟨(L_aᵀμ)(L_aᵀμ)'⟩ ~ e^{κ(s+s')} χ_a(s − s') by coupling, the largest 1.
     """
 
     status: Status
@@ -65,6 +72,10 @@ class Gradients:
     loss: str
     advice: str
     provenance: Provenance = field()
+    times: Array = field(default_factory=lambda: np.empty(0))
+    adjoint: Mapping[str, Array] = field(default_factory=dict)
+    mode_lags: Array = field(default_factory=lambda: np.empty(0))
+    mode: Mapping[str, Array] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Array:
         """Second moment by a coupling, or by a parameter of another name."""
@@ -110,6 +121,13 @@ def checked_horizons(horizon: Any, discrete: bool) -> tuple[float, ...]:
     if discrete and any(t != round(t) for t in values):
         raise ParameterError(f"horizons of a map count steps; {horizon!r} is no whole number")
     return tuple(values)
+
+
+def adjoint_times(horizon: float, discrete: bool) -> Array:
+    """Times at which an adjoint is listed, from the horizon back to the start."""
+    if discrete:
+        return np.arange(horizon, dtype=float)
+    return np.linspace(0.0, horizon, _LISTED)
 
 
 def checked_names(problem: GradientProblem, by: str | Sequence[str] | None) -> list[str] | None:
