@@ -15,7 +15,8 @@ from sympy import Dummy, Expr, Symbol
 
 from gatetheory.equations.adjoint_system import SensitivitySystem, Unknowns
 from gatetheory.equations.averages import GaussianAverage
-from gatetheory.solvers.stationary_pairs import LagFunctions, StationaryPairs
+from gatetheory.solvers.lag_functions import LagFunctions
+from gatetheory.solvers.stationary_pairs import StationaryPairs
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ C_kl(τ) = Σ_a K_kl,a * S_a + what white noise and static inputs add; C_kl(−�
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,7 @@ from gatetheory.equations.adjoint_system import AdjointSystem
 from gatetheory.functions import instantiate
 from gatetheory.solvers.correlations import every_covariance, observed, positive
 from gatetheory.solvers.lag_filter import Filter, reduce
-from gatetheory.solvers.lag_grid import Grid
+from gatetheory.solvers.lag_functions import LagFunctions
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
@@ -241,31 +241,3 @@ class StationaryPairs:
                 if lagged.is_Symbol:
                     known[lagged] = across[i, j]
         return known
-
-
-@dataclass(frozen=True)
-class LagFunctions:
-    """Functions of the lag, of either sign.
-
-    Args:
-        grid: The grid of lags ≥ 0.
-        ahead: At its nodes, shape (functions, n).
-        behind: At the opposite lags.
-        far: At infinity, shape (functions,).
-        error: Of interpolation, relative to the size of each function, seen between the nodes.
-    """
-
-    grid: Grid
-    ahead: Array
-    behind: Array
-    far: Array
-    error: float
-
-    def __call__(self, lags: Array) -> Array:
-        """Values at lags of any shape, shape (functions, *shape)."""
-        flat = lags.ravel()
-        table = np.empty((len(self.far), len(flat)))
-        for rows, chosen in ((self.ahead, flat >= 0), (self.behind, flat < 0)):
-            decay = rows - self.far[:, None]
-            table[:, chosen] = self.grid.interpolate(decay, np.abs(flat[chosen]))
-        return (table + self.far[:, None]).reshape(-1, *lags.shape)
