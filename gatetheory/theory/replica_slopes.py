@@ -19,12 +19,11 @@ import sympy
 from sympy import Add, Expr, ImmutableDenseMatrix, S, Symbol
 
 from gatetheory.equations.adjoint_system import SensitivitySystem, Unknowns
-from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.two_time_system import PairLaw
 from gatetheory.functions import differentiate, instantiate
 from gatetheory.model import Model
 from gatetheory.theory.gaussian_fields import GaussianFields
-from gatetheory.theory.two_time_fields import pair_average
+from gatetheory.theory.two_time_fields import factorised, pair_average
 
 
 def derive_sensitivity(
@@ -65,8 +64,7 @@ def derive_sensitivity(
     ]
 
     def together(e: Expr, one: Symbol, two: Symbol) -> Expr:
-        e = e.xreplace({one: parameter, two: parameter})
-        return e.replace(_ties_many, lambda a: a.expand_average())
+        return factorised(e.xreplace({one: parameter, two: parameter}))
 
     return SensitivitySystem(
         parameter=parameter,
@@ -80,10 +78,6 @@ def derive_sensitivity(
         first=tuple(together(f, o, t) for f, (_, o, t) in zip(first, replicas, strict=True)),
         second=tuple(together(f, o, t) for f, (_, o, t) in zip(second, replicas, strict=True)),
     )
-
-
-def _ties_many(node: Expr) -> bool:
-    return isinstance(node, GaussianAverage) and len(node.variables) > 2
 
 
 def _replica_source(

@@ -119,8 +119,12 @@ def pair_average(
     at = {x: u + m for x, u, m in zip(linear.fields, law.now, law.means_now, strict=True)}
     past = {x: u + m for x, u, m in zip(linear.fields, law.then, law.means_then, strict=True)}
     product = first.xreplace(dict(read)).xreplace(at) * second.xreplace(dict(read)).xreplace(past)
-    average = GaussianAverage(product, (*law.now, *law.then), law.covariance)
-    return average.replace(_ties_many, lambda a: a.expand_average())
+    return factorised(GaussianAverage(product, (*law.now, *law.then), law.covariance))
+
+
+def factorised(expression: Expr) -> Expr:
+    """Averages over more than a pair written as sums of products of averages over pairs."""
+    return expression.replace(_ties_many, lambda a: a.expand_average())
 
 
 def _ties_many(node: Expr) -> bool:
