@@ -5,7 +5,8 @@
    method finishes.
 2. *The curve of amplitudes.* Where relaxation dies out, the sources are multiplied by μ > 1 until
    it does not. Where the quiet state is stable although a solution was found, there must be
-   another one. All are where the curve (:mod:`gatetheory.solvers.lag_curve`) crosses μ = 1.
+   another one, and beside a quiet state that is not zero there may be two more. All are where the
+   curve (:mod:`gatetheory.solvers.lag_curve`) crosses μ = 1.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _SETTLED = 3e-3
 _DEAD = 1e-5
 _STRONGER = 1.6
 _COARSE_TAIL, _COARSE_END = 1e-4, 1e-4
+_PLATEAU = 1e-6
 _NEGATIVE = 1e-2  # power that coarse errors may leave below zero
 
 
@@ -66,7 +68,10 @@ def search(problem: LagProblem) -> Found:
         return Found((relaxed,), None, "relaxation from a wide bump")
     unstable = quiet is not None and quiet > 1 + ONSET
     if relaxed is not None and unstable:
-        return Found((relaxed,), quiet, "relaxation from a wide bump, Newton's method")
+        if not _has_plateau(relaxed):
+            return Found((relaxed,), quiet, "relaxation from a wide bump, Newton's method")
+        return Found(_with_smaller(problem, relaxed, quiet), quiet,
+                     "relaxation, and the curve of amplitudes down to onset")  # fmt: skip
     curve_start = relaxed
     scale = 1.0
     while curve_start is None and scale < 1e3:
@@ -82,6 +87,22 @@ def search(problem: LagProblem) -> Found:
         )
     points.sort(key=lambda p: amplitude(problem, p))
     return Found(tuple(points), quiet, "relaxation, and the curve of amplitudes down to onset")
+
+
+def _has_plateau(point: LagPoint) -> bool:
+    """Whether local fields are correlated for ever: then the quiet state is not the zero state."""
+    return bool(np.abs(point.plateau).max() > _PLATEAU * np.abs(point.decay).max())
+
+
+def _with_smaller(
+    problem: LagProblem, relaxed: LagPoint, quiet: float | None
+) -> tuple[LagPoint, ...]:
+    """A state and those of smaller amplitude: beside a bias a state may begin small and fold."""
+    try:
+        points = crossings(problem, relaxed, quiet, is_solution=True)
+    except ConvergenceError:
+        points = []
+    return tuple(sorted(points or [relaxed], key=lambda p: amplitude(problem, p)))
 
 
 def first_grid(problem: LagProblem) -> Grid:

@@ -468,3 +468,11 @@ def test_a_drift_without_leak_is_refused() -> None:
     model = one_field(sp.tanh(GAIN.symbol * x), drift=local_field("h"))
     with pytest.raises(GatetheoryError):
         solved(model, g=2)
+
+
+def test_beside_a_bias_three_states_may_stand_side_by_side() -> None:
+    """Between both folds of an S-shaped branch that begins at a continuous onset."""
+    at = {"alpha_r": 10, "beta_h": "1/50", "tau_r": 0}
+    gains = ("1.84", "1.845", "1.85")
+    counts = {g: len(solved(zoo.gated(), g_h=g, **at)) for g in gains}
+    assert counts == {"1.84": 1, "1.845": 3, "1.85": 1}
