@@ -470,6 +470,7 @@ def test_a_drift_without_leak_is_refused() -> None:
         solved(model, g=2)
 
 
+@pytest.mark.slow
 def test_beside_a_bias_three_states_may_stand_side_by_side() -> None:
     """Between both folds of an S-shaped branch that begins at a continuous onset."""
     at = {"alpha_r": 10, "beta_h": "1/50", "tau_r": 0}
