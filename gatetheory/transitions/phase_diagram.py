@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
-from sympy import Expr
 
 from gatetheory.errors import DerivationError, ParameterError
-from gatetheory.model import exact
 from gatetheory.pipeline import DOUBLE, Values
 from gatetheory.solvers.records import Provenance, by_name
 from gatetheory.solvers.transition_curve import TransitionCurve
 from gatetheory.theory.derive import Theory
+from gatetheory.transitions.axes import Axis, checked_axis
 from gatetheory.transitions.curves import trace_transition
 from gatetheory.transitions.find import find_transition
 from gatetheory.transitions.fixed_points import conditions_of, program_of
@@ -36,8 +34,6 @@ PHASES = (
     "stable fixed point",
 )
 ZERO_ONLY, FIXED_POINTS, BESIDE, CHAOS, STABLE = range(5)
-
-Axis = tuple[str, Any, Any, int]
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def phase_diagram(
     Raises:
         ParameterError: For names, ranges and numbers that make no sense.
     """
-    (x_name, *x_range), (y_name, *y_range) = _checked(x, "x"), _checked(y, "y")
+    (x_name, *x_range), (y_name, *y_range) = checked_axis(x, "x"), checked_axis(y, "y")
     x_low, x_high, columns = x_range
     y_low, y_high, rows = y_range
     task = make_task(theory, y_name, at, (y_low, y_high), DOUBLE, certify=False)
@@ -123,22 +119,6 @@ def phase_diagram(
         _phases(task, x_name, grid, curves), PHASES, tuple(notes),
         Provenance(by_name(others), DOUBLE, equations.assumptions, equations.references),
     )  # fmt: skip
-
-
-def _checked(axis: Sequence[Any], name: str) -> tuple[str, Expr, Expr, int]:
-    if len(axis) != 4:
-        raise ParameterError(f"{name} takes a parameter, its range and a number of values")
-    parameter, low, high, count = axis
-    try:
-        number = int(str(count))
-    except ValueError as error:
-        raise ParameterError(f"{name}: {count!r} is no number of values") from error
-    if number < 2:
-        raise ParameterError(f"{name}: at least 2 values are needed, got {number}")
-    low, high = exact(low), exact(high)
-    if not low < high:
-        raise ParameterError(f"{name}: the range of {parameter} from {low} to {high} is empty")
-    return str(parameter), low, high, number
 
 
 def _tricritical_points(
