@@ -26,7 +26,9 @@ _HOME = {
     "gatetheory.theory.derive": ("Theory", "derive"),
     "gatetheory.pipeline": ("boundary", "eq", "simulate", "solve"),
     "gatetheory.simulation": ("simulate_gradients",),
-    "gatetheory.transitions": ("find_transition", "phase_diagram", "trace_transition"),
+    "gatetheory.transitions": (
+        "find_transition", "gradient_regions", "phase_diagram", "trace_transition",
+    ),
     "gatetheory.validation": ("validate",),
     "gatetheory.presentation": ("report",),
     "gatetheory.errors": (

@@ -133,12 +133,22 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("phase-diagram", help="draw transitions in the plane of two parameters")
     _add_model(verb)
-    for axis in ("x", "y"):
-        verb.add_argument(f"--{axis}", nargs=4, required=True, metavar=("NAME", "LO", "HI", "N"),
-                          help=f"parameter of the {axis} axis, its range, and the number of "
-                          "values")  # fmt: skip
+    _add_axes(verb)
     _add_settings(verb)
     verb.add_argument("--closure", choices=CLOSURES[:2], help="of chaos")
+    verb.add_argument("--out", default="out", metavar="DIR", help="folder, by default out")
+    _add_output(verb)
+
+    verb = verbs.add_parser("gradient-regions",
+                            help="draw where gradients vanish, stay and explode")  # fmt: skip
+    _add_model(verb)
+    _add_axes(verb)
+    _add_settings(verb)
+    verb.add_argument("--horizon", default="40", metavar="T",
+                      help="over which gradients are compared, by default 40")  # fmt: skip
+    verb.add_argument("--closure", choices=CLOSURES[:2],
+                      help="an approximation for states that otherwise have to be "
+                      "sampled")  # fmt: skip
     verb.add_argument("--out", default="out", metavar="DIR", help="folder, by default out")
     _add_output(verb)
 
@@ -166,6 +176,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_model(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("model", metavar="MODEL", help="a name from `gatetheory models`")
+
+
+def _add_axes(verb: argparse.ArgumentParser) -> None:
+    for axis in ("x", "y"):
+        verb.add_argument(f"--{axis}", nargs=4, required=True, metavar=("NAME", "LO", "HI", "N"),
+                          help=f"parameter of the {axis} axis, its range, and the number of "
+                          "values")  # fmt: skip
 
 
 def _add_settings(verb: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from gatetheory.errors import ConvergenceError, DerivationError
 from gatetheory.model import Model, zoo
 from gatetheory.pipeline import derive, simulate
 from gatetheory.presentation import json_records as records
+from gatetheory.presentation.gradient_regions_verb import gradient_regions_verb
 from gatetheory.presentation.latex import latex_body
 from gatetheory.presentation.mathml import mathml
 from gatetheory.presentation.page import write_report
@@ -163,6 +164,7 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "solve": solve_verb,
     "transition": transition_verb,
     "phase-diagram": phase_diagram_verb,
+    "gradient-regions": gradient_regions_verb,
     "simulate": _simulate,
     "validate": _validate,
     "report": _report,

@@ -9,6 +9,17 @@ derived lag equations. The search knows nothing but a range.
 
 from gatetheory.transitions.curves import trace_transition
 from gatetheory.transitions.find import KINDS, find_transition
+from gatetheory.transitions.gradient_region_records import GradientPoint, GradientRegions
+from gatetheory.transitions.gradient_regions import gradient_regions
 from gatetheory.transitions.phase_diagram import PhaseDiagram, phase_diagram
 
-__all__ = ["KINDS", "PhaseDiagram", "find_transition", "phase_diagram", "trace_transition"]
+__all__ = [
+    "KINDS",
+    "GradientPoint",
+    "GradientRegions",
+    "PhaseDiagram",
+    "find_transition",
+    "gradient_regions",
+    "phase_diagram",
+    "trace_transition",
+]
