@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from gatetheory.presentation.drawing import GREY, INK, axes_of, whole
 from gatetheory.transitions import GradientRegions
-from gatetheory.transitions.gradient_region_records import KINDS, UNKNOWN
+from gatetheory.transitions.gradient_region_records import KINDS, MARGINAL, UNKNOWN
 
 _SHADES = ("#bcd9ee", "#ffffff", "#f3c3a5", "#e4e4e4")
 _LEVELS = (1e-12, 1e-6, 1e-3, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9)
@@ -42,11 +42,11 @@ def plot_gradient_regions(regions: GradientRegions, ax: Axes | None = None) -> F
                     color=GREY, fontsize=10, zorder=2,
                 )  # fmt: skip
         _draw_left(axes, regions)
-        unit = f"T = {regions.horizon:g}"
+        span = f"$T = {regions.horizon:g}$"
         names = {
-            "vanishing": f"vanishing: rate · T < −{regions.threshold:g}",
-            "marginal": f"marginal: |rate| · T < {regions.threshold:g}",
-            "exploding": f"exploding: rate · T > {regions.threshold:g}",
+            "vanishing": f"vanishing: rate · $T$ < −{regions.threshold:g}",
+            "marginal": f"marginal: |rate| · $T$ < {regions.threshold:g}",
+            "exploding": f"exploding: rate · $T$ > {regions.threshold:g}",
             "unknown": "unknown" if UNKNOWN not in kinds else "unknown: needs sampling"
             if all("sampl" in r for r in regions.reasons) else "unknown (see the record)",
         }  # fmt: skip
@@ -57,7 +57,7 @@ def plot_gradient_regions(regions: GradientRegions, ax: Axes | None = None) -> F
         ]
         axes.legend(
             handles=patches, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9.5,
-            title=rf"growth of $|\lambda|^2$ backward in time, {unit}", title_fontsize=10,
+            title=rf"growth of $|\lambda|^2$ backward in time, {span}", title_fontsize=10,
         )  # fmt: skip
         axes.set_xlabel(f"${sympy.latex(sympy.Symbol(regions.x))}$")
         axes.set_ylabel(f"${sympy.latex(sympy.Symbol(regions.y))}$")
@@ -74,4 +74,5 @@ def _draw_left(axes: Axes, regions: GradientRegions) -> None:
         return
     style: dict[str, Any] = {"colors": INK, "linewidths": 1.0, "zorder": 3}
     lines = axes.contour(*regions.grid, left, levels, **style)
-    axes.clabel(lines, fmt=lambda v: f"{v:g} left", fontsize=9)
+    for text in axes.clabel(lines, fmt=lambda v: f"{v:g} left", fontsize=9, zorder=4):
+        text.set_bbox({"facecolor": _SHADES[MARGINAL], "edgecolor": "none", "pad": 1.0})
