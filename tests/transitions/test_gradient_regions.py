@@ -12,6 +12,7 @@ from matplotlib.text import Text
 import gatetheory as gt
 from gatetheory.cli import main
 from gatetheory.presentation import plot_gradient_regions
+from gatetheory.simulation import estimate
 from gatetheory.transitions import GradientPoint, GradientRegions
 from gatetheory.transitions.gradient_region_records import (
     EXPLODING,
@@ -20,6 +21,8 @@ from gatetheory.transitions.gradient_region_records import (
     UNKNOWN,
     VANISHING,
 )
+
+RECORDED = Path(__file__).parents[1] / "recorded"
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +188,13 @@ def test_bad_options(gated: gt.Theory) -> None:
         gt.gradient_regions(gated, *axes, closure="sampled")
     with pytest.raises(gt.ParameterError, match="threshold"):
         gt.gradient_regions(gated, *axes, threshold=0)
+
+
+def test_what_is_left_in_networks(gated: gt.Theory) -> None:
+    """|λ(0)|² behind an update gate, in recorded networks of 1000 units."""
+    seen = json.loads((RECORDED / "gradient_norms.json").read_text("utf-8"))
+    found = gt.solve(gated.gradients, seen["at"], horizon=seen["horizons"], by=[])
+    for norm, row in zip(found.norm, np.transpose(seen["norms"]), strict=True):
+        ours = estimate(row)
+        assert ours.stderr < 0.05 * norm
+        assert abs(ours.z_score(norm)) < 3, (norm, ours)
