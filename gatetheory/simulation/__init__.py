@@ -4,6 +4,7 @@ from gatetheory.simulation.backpropagation import backpropagate
 from gatetheory.simulation.chaos import (
     CorrelationObservation,
     LyapunovObservation,
+    network_again,
     observe_correlations,
     observe_lyapunov,
 )
@@ -28,7 +29,7 @@ from gatetheory.simulation.jacobian import (
     singular_moments,
 )
 from gatetheory.simulation.linearization import Linearization, linearize
-from gatetheory.simulation.lyapunov import lyapunov_exponents
+from gatetheory.simulation.lyapunov import default_step, lyapunov_exponents
 from gatetheory.simulation.lyapunov_record import LyapunovSpectrum, kaplan_yorke_dimension
 from gatetheory.simulation.network import Network, UnitState
 from gatetheory.simulation.observe import Observation, simulate
@@ -64,6 +65,7 @@ __all__ = [
     "backpropagate",
     "correlations",
     "default_observables",
+    "default_step",
     "draw_network",
     "eigenvalues",
     "estimate",
@@ -76,6 +78,7 @@ __all__ = [
     "linearize",
     "lyapunov_exponents",
     "mean_trace",
+    "network_again",
     "observe_correlations",
     "observe_lyapunov",
     "random_state",

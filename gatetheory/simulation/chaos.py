@@ -320,6 +320,21 @@ def observe_correlations(
     )
 
 
+def network_again(
+    model: Model, at: Mapping[str, Any] | None, units: int, seed: int, index: int
+) -> Network:
+    """The network of an observation once more, such as that to which ``spectra[index]`` belongs.
+
+    Args:
+        model: The model.
+        at: Parameter values by name.
+        units: N.
+        seed: Seed of the observation.
+        index: Which network of it, counted from 0.
+    """
+    return draw_network(model, at, units, np.random.SeedSequence(seed, spawn_key=(index, 0)))
+
+
 def _each(
     run: Callable[[Network, Array, Seed], R],
     model: Model,
@@ -337,8 +352,8 @@ def _each(
     check_count("trajectories", trajectories)
     found = []
     for k, child in enumerate(np.random.SeedSequence(seed).spawn(seeds)):
-        wiring, start, noise = child.spawn(3)
-        network = draw_network(model, at, units, wiring)
+        _, start, noise = child.spawn(3)
+        network = network_again(model, at, units, seed, k)
         rng = np.random.default_rng(start)
         states = [random_state(network, rng, initial_std) for _ in range(trajectories)]
         found.append(run(network, np.array(states), noise))

@@ -8,6 +8,8 @@
   share of eigenvalues outside the boundary.
 * Where there is a chaotic state: equal-time correlations and the largest Lyapunov exponent, in
   networks that run in time.
+* Gradients of a loss at the end of a horizon, by every coupling and by some parameters, at the
+  chaotic state or, without one, at the stable fixed point.
 
 Standard errors are over independent networks; means at several N are extrapolated in 1/N.
 """
@@ -24,6 +26,8 @@ from gatetheory.pipeline import derive, solve
 from gatetheory.validation.chaos import chaos_rows
 from gatetheory.validation.chaotic_state import ACCURACY, ChaoticState, chaotic_state, run_sizes
 from gatetheory.validation.closure import closure_rows
+from gatetheory.validation.gradient_state import GradientState, gradient_state
+from gatetheory.validation.gradients import gradient_rows
 from gatetheory.validation.jacobians import jacobian_rows
 from gatetheory.validation.networks import network_rows
 from gatetheory.validation.work import Progress, Work
@@ -38,6 +42,7 @@ def validate(
     units: Sequence[int] | int | None = None,
     seeds: int = SEEDS,
     dynamics: bool | ChaoticState = True,
+    gradients: bool | GradientState = True,
     accuracy: float = ACCURACY,
     progress: Progress | None = None,
 ) -> Validation:
@@ -52,6 +57,8 @@ def validate(
         seeds: Independent networks of each size.
         dynamics: Whether to compare the chaotic state too, or the state as it was studied before.
             Where its theory must be sampled this takes up to a minute.
+        gradients: Whether to compare gradients at that state too, or what was found of them before;
+            never without ``dynamics``.
         accuracy: Relative standard error that a sampled theory aims at; it counts in z.
         progress: Called with (work done, work in all).
 
@@ -62,10 +69,11 @@ def validate(
     sizes, seeds = check_sizes(units), check_seeds(seeds)
     theory = derive(model)
     parameters = {s.name: v for s, v in model.bind(at).items()}
-    work = Work(progress, 2 + (5 if dynamics is True else 3) * len(sizes) * seeds)
+    work = Work(progress, 2 + _runs(dynamics, gradients) * len(sizes) * seeds)
     rows: list[Comparison] = []
     remarks: list[str] = []
     refusal = None
+    points = None
     try:
         points = solve(theory.fixed_points, at)
         if points.points:
@@ -84,9 +92,23 @@ def validate(
     else:
         rows += chaos_rows(dynamics)
         remarks += dynamics.remarks
+        if gradients is True:
+            gradients = gradient_state(
+                theory, at, points, dynamics, sizes, seeds, accuracy=accuracy, step=work.step
+            )
+    if not isinstance(gradients, GradientState):
+        remarks.append("gradients: not asked for")
+    else:
+        rows += gradient_rows(gradients)
+        remarks += gradients.remarks
     if refusal is not None and not rows:
         raise refusal
     return Validation(model.name, parameters, sizes, seeds, tuple(rows), tuple(remarks))
+
+
+def _runs(dynamics: bool | ChaoticState, gradients: bool | GradientState) -> int:
+    """How often every network of a size is used, at most."""
+    return 3 + 2 * (dynamics is True) + (gradients is True and dynamics is not False)
 
 
 def check_seeds(seeds: int) -> int:
