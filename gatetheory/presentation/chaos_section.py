@@ -33,13 +33,13 @@ def chaos_section(found: Findings) -> Html:
     if isinstance(state, Missing):
         return missing(state)
     if not state.exists or state.correlations is None:
-        told = [missing(Missing(_without_stop(r))) for r in state.remarks]
+        told = [missing(Missing(without_stop(r))) for r in state.remarks]
         return join(told or [missing(Missing("no chaotic state"))])
     theory, closure = found.theory, state.correlations.closure
     pieces = [
         element("p", *_closure(theory, found)),
         element("h3", "Stationary correlations"),
-        *_equations("correlations", _correlation_equations(theory, closure)),
+        *equation_list("correlations", _correlation_equations(theory, closure)),
         _values(state, state.correlations, found.validation),
         _facts(state, state.correlations),
         figure(
@@ -47,10 +47,10 @@ def chaos_section(found: Findings) -> Html:
             f"Covariance of {state.main.removeprefix('C_')} at a lag. {_points(state)}",
         ),
         element("h3", "Largest Lyapunov exponent"),
-        *_equations("lyapunov", _growth_equations(theory, closure)),
+        *equation_list("lyapunov", _growth_equations(theory, closure)),
         *_exponent(state),
         *_rows(found.validation),
-        *(element("p", prose(f"{_without_stop(r)}."), class_="missing") for r in state.remarks),
+        *(element("p", prose(f"{without_stop(r)}."), class_="missing") for r in state.remarks),
     ]
     return join(pieces)
 
@@ -62,7 +62,7 @@ def _closure(theory: Theory, found: Findings) -> list[str]:
         "The state in which the network keeps moving. Closure ",
         element("b", name),
         ": ",
-        prose(f"{_without_stop(reason)}."),
+        prose(f"{without_stop(reason)}."),
     ]
 
 
@@ -92,7 +92,7 @@ def _among(equations: Iterable[Equation], residuals: Iterable[Expr]) -> list[Equ
     return [e for e in equations if e.residual in known]
 
 
-def _equations(result: str, equations: list[Equation]) -> list[Html]:
+def equation_list(result: str, equations: list[Equation]) -> list[Html]:
     """Formulas with links to where they are derived."""
     shown = []
     for e in equations:
@@ -150,7 +150,7 @@ def _facts(state: ChaoticState, found: Correlations | SampledCorrelations) -> Ht
             sizes = join([number(b[b.main], 6) for b in found], ", ")
             rows.append((f"{len(found)} states", join([prose(f"{state.main} = "), sizes,
                                                        "; the last is shown"])))  # fmt: skip
-    return _listed(rows)
+    return fact_list(rows)
 
 
 def _exponent(state: ChaoticState) -> list[Html]:
@@ -164,9 +164,9 @@ def _exponent(state: ChaoticState) -> list[Html]:
     ]
     if exponent.closure == "sampled":
         words = "From paths of perturbations that are drawn with the states they perturb."
-        pieces = [element("p", words), _listed(rows)]
+        pieces = [element("p", words), fact_list(rows)]
     else:
-        pieces = [_listed(rows)]
+        pieces = [fact_list(rows)]
     if state.sizes:
         caption = (
             "Finite networks differ from the limit of many units by a bias that falls like 1/N. "
@@ -203,10 +203,12 @@ def _chaotic(validation: Validation | Missing) -> tuple[Comparison, ...]:
     return tuple(r for r in validation if r.meaning == MEANING)
 
 
-def _listed(rows: list[tuple[str, str]]) -> Html:
+def fact_list(rows: list[tuple[str, str]]) -> Html:
+    """Names and values, one below the other."""
     pairs = (join([element("dt", name), element("dd", value)]) for name, value in rows)
     return element("dl", *pairs, class_="facts")
 
 
-def _without_stop(text: str) -> str:
+def without_stop(text: str) -> str:
+    """Text without its full stop, which the sentence around it brings."""
     return text.rstrip(".")

@@ -27,6 +27,7 @@ from gatetheory.solvers.transition_records import Transition
 from gatetheory.theory.derive import Theory
 from gatetheory.validation import draw_state, validate
 from gatetheory.validation.chaotic_state import ACCURACY, ChaoticState, chaotic_state, run_sizes
+from gatetheory.validation.gradient_state import GradientState, gradient_state
 from gatetheory.validation.run import SEEDS, check_seeds, check_sizes
 from gatetheory.validation.work import Work
 
@@ -77,6 +78,7 @@ class Findings:
     moments: Moments | Missing
     sample: Sample | Missing
     chaos: ChaoticState | Missing
+    gradients: GradientState | Missing
     transitions: Mapping[str, Transition | str] | Missing
     validation: Validation | Missing
 
@@ -122,21 +124,34 @@ def gather(
     chaos: ChaoticState | Missing = Missing("it was not asked for")
     if dynamics:
         sizes, count = run_sizes(check_sizes(units)), options.get("seeds", SEEDS)
-        work = Work(stages.within(25, 60), 2 * len(sizes) * count)
+        work = Work(stages.within(25, 50), 2 * len(sizes) * count)
         chaos = _attempt(
             lambda: chaotic_state(theory, at, sizes, count, accuracy=accuracy, step=work.step)
+        )
+    stages.reached(50)
+    gradients: GradientState | Missing = Missing("they were not asked for")
+    if isinstance(chaos, ChaoticState):
+        state, sizes, count = chaos, check_sizes(units), options.get("seeds", SEEDS)
+        known = None if isinstance(points, Missing) else points
+        work = Work(stages.within(50, 60), len(sizes) * count)
+        gradients = _attempt(
+            lambda: gradient_state(
+                theory, at, known, state, sizes, count, accuracy=accuracy, step=work.step
+            )
         )
     stages.reached(60)
     turns = _attempt(lambda: transitions_of(theory, at))
     stages.reached(65)
     options["dynamics"] = chaos if isinstance(chaos, ChaoticState) else False
+    options["gradients"] = gradients if isinstance(gradients, GradientState) else False
     validation = _attempt(
         lambda: validate(model, at, units=units, progress=stages.within(65, 100), **options)
     )
     stages.reached(100)
     return Findings(
-        model, parameters, theory, points, spectra, moments, sample, chaos, turns, validation
-    )
+        model, parameters, theory, points, spectra, moments, sample, chaos, gradients, turns,
+        validation,
+    )  # fmt: skip
 
 
 def _attempt(compute: Callable[[], T]) -> T | Missing:

@@ -13,6 +13,7 @@ from gatetheory.errors import ParameterError
 from gatetheory.model import Model, zoo
 from gatetheory.presentation.chaos_section import chaos_section
 from gatetheory.presentation.findings import SEED, Findings, Missing, Progress, Sample, gather
+from gatetheory.presentation.gradients_section import gradients_section
 from gatetheory.presentation.html import Html, element, join, prose
 from gatetheory.presentation.model_sections import (
     Assumptions,
@@ -100,6 +101,7 @@ def page(found: Findings) -> str:
         ("solutions", "Solutions", solutions_section(found)),
         ("spectrum", "Spectrum", spectrum_section(found)),
         ("chaos", "Chaotic state", chaos_section(found)),
+        ("gradients", "Gradients", gradients_section(found)),
         ("transitions", "Transitions", _transitions(found)),
         ("validation", "Theory and simulation", validation_section(found)),
     ]

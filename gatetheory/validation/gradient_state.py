@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import Any
@@ -169,7 +169,7 @@ def _left_out(problem: GradientProblem, found: Gradients) -> tuple[str, ...]:
     if found.sampled:
         remarks.append("growth exponent and gradients by parameters: not sampled, to save time")
         return tuple(remarks)
-    if rest := [p for p in problem.slopes if p not in found.parameters | found.left_out]:
+    if rest := [p for p in problem.slopes if p not in {*found.parameters, *found.left_out}]:
         remarks.append(f"gradients by {', '.join(rest)}: not computed, to save time")
     return tuple(remarks)
 
