@@ -287,6 +287,42 @@ def test_a_solver_that_stops_has_a_status(
     assert capsys.readouterr().err == ("gatetheory: error: Newton went astray; try another start\n")
 
 
+# ---- gradients -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_gradients(ask: Ask) -> None:
+    found = ask("solve", "gated", "gradients", "--horizon", "2", "--by", "g_h")
+    assert found["status"] == "ok"
+    assert set(found["values"]) == {"h", "z", "r"}
+    assert found["values"]["h"] == pytest.approx(0.0875649879738, rel=1e-6)
+    assert found["values"]["z"] == 0  # α_z = 0: the update gate does not act
+    assert set(found["parameters_squared"]) == {"g_h"}
+    assert found["growth_exponent"] == pytest.approx(0.2357883076, rel=1e-6)
+    assert found["horizon"] == 2
+    assert found["value"] is None
+    assert found["state"] == "chaotic"
+    assert 0 <= found["residual"] < 1e-6
+
+
+def test_gradients_at_several_horizons(ask: Ask) -> None:
+    found = ask("solve", "classical", "gradients", "--horizon", "5", "2", "--by", "g")
+    assert found["horizon"] == [2, 5]
+    assert [row["horizon"] for row in found["values"]] == [2, 5]
+    assert [row["h"] for row in found["values"]] == pytest.approx([0.76212157, 3.53555635])
+    assert [row["g"] for row in found["parameters_squared"]] == pytest.approx(
+        [0.03545534, 0.10694204]
+    )
+
+
+def test_gradients_without_a_state(ask: Ask) -> None:
+    """The one stable fixed point is taken where there is no chaos."""
+    found = ask("solve", "classical", "gradients", "--set", "g=1/2", "--horizon", "3")
+    assert found["state"] == "fixed point"
+    assert found["values"] == {"h": 0}
+    assert found["growth_exponent"] == pytest.approx(-1)
+
+
 # ---- networks ------------------------------------------------------------------------------------
 
 
@@ -373,6 +409,22 @@ BAD = [
     (["report", "classical", "--out", __file__], "cannot make the folder"),
     (["report", "classical", "--units", "0"], "--units"),
     (["transition", "gated", "fold"], "say along which"),
+    (["solve", "gated", "gradients", "--horizon", "-2"], "horizon"),
+    (["solve", "gated", "gradients", "--horizon", "0"], "positive"),
+    (["solve", "gated", "gradients", "--horizon", "nan"], "horizon"),
+    (["solve", "gated", "gradients", "--horizon", "soon"], "horizon"),
+    (["solve", "gru", "gradients", "--horizon", "2.5"], "whole number"),
+    (["solve", "gated", "gradients", "--by", "gh"], "g_h"),
+    (["solve", "gated", "gradients", "--loss", "h**2/2"], "depends on the state"),
+    (["solve", "gated", "gradients", "--closure", "factorized"], "constant"),
+    (["solve", "gated", "gradients", "--digits", "30"], "digits"),
+    (["solve", "gated", "gradients", "--fixed-point", "9"], "9"),
+    (["solve", "gated", "spectrum", "--horizon", "2"], "--horizon belongs to gradients"),
+    (["solve", "gated", "correlations", "--by", "g_h"], "--by belongs to gradients"),
+    (["solve", "gated", "lyapunov", "--loss", "c*h"], "--loss belongs to gradients"),
+    (["solve", "gated", "fixed_points", "--fixed-point", "0"], "--fixed-point belongs"),
+    (["solve", "gated", "gradients", "--step", "1"], "--step belongs to two_time"),
+    (["solve", "gated", "gradients", "--state", "Delta_h=1"], "--state belongs"),
 ]
 
 

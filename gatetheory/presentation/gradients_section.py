@@ -41,7 +41,7 @@ def gradients_section(found: Findings) -> Html:
         _values(state, solved),
         *_drawn(state, found.model.time == "discrete"),
         element("h3", "Growth with the horizon"),
-        _growth(state, solved),
+        _growth(state, solved, found.model.time == "discrete"),
     ]
     if solved.parameters:
         pieces += [
@@ -58,9 +58,11 @@ def gradients_section(found: Findings) -> Html:
 def _introduction(solved: Gradients) -> list[str]:
     place = "the chaotic state" if solved.state == "chaotic" else "the stable fixed point"
     return [
-        "Loss ",
-        prose("L = N^{-1/2} Σ c h".replace("c h", solved.loss.split(" (")[0].replace("*", " "))),
-        f" at the end of the horizon, with weights c of random sign, on {place}. Closure ",
+        "Loss L = ",
+        element("i", solved.loss.split(" (")[0].replace("*", " ")),
+        ", summed over units and divided by √N, at the end of the horizon; weights ",
+        element("i", "c"),
+        f" of random sign, on {place}. Closure ",
         element("b", solved.closure),
         ": ",
         prose(f"{without_stop(solved.reason)}."),
@@ -105,16 +107,15 @@ def _drawn(state: GradientState, discrete: bool) -> list[Html]:
     return [figure(drawing, shown)]
 
 
-def _growth(state: GradientState, solved: Gradients) -> Html:
+def _growth(state: GradientState, solved: Gradients, discrete: bool) -> Html:
     """The adjoint's growth exponent beside what the forward theory says."""
-    chaotic = solved.state == "chaotic"
+    forward = "ln of the spectral radius" if discrete else "spectral abscissa"
+    if solved.state == "chaotic":
+        forward = "largest Lyapunov exponent"
     exponent = solved.growth_exponent
     rows: list[tuple[str, str]] = [
         (prose("|λ|² grows backward at rate"), uncertain(exponent, solved.growth_error, 10)),
-        (
-            "twice the largest Lyapunov exponent" if chaotic else "twice the rate of the last mode",
-            number(state.rate, 10),
-        ),
+        (f"twice the {forward}", number(state.rate, 10)),
         ("residual", number(solved.residual, 1)),
     ]
     meaning = "" if exponent is None else (

@@ -108,7 +108,20 @@ def test_it_tells_everything(page: str) -> None:
         *("Chaos in Random Neural Networks", "N = 20, 40"),
     ):
         assert words in page, words
-    assert page.count("<svg") == 6  # two of them of the chaotic state
+    assert page.count("<svg") == 7  # two of them of the chaotic state, one of gradients
+
+
+def test_gradients_have_a_section(page: str) -> None:
+    start = page.index('<section id="gradients"')
+    section = page[start : page.index("</section>", start)]
+    for words in (
+        *("gradients.Q_h", "gradients.mu_h", "gradients.v_h", "Gradients over the horizon"),
+        *("|λ|² grows backward at rate", "twice the largest Lyapunov exponent", "T\u00a0=\u00a05"),
+    ):
+        assert words in section, words
+    rates = re.findall(r"rate</dt><dd>.*?([0-9.]{8,})|exponent</dt><dd>([0-9.]{8,})", section)
+    backward, forward = (float(a or b) for a, b in rates)
+    assert backward == pytest.approx(forward, rel=1e-6)
 
 
 @pytest.mark.slow
