@@ -34,6 +34,7 @@ def test_there_is_something_to_show() -> None:
         "solve",
         "transition",
         "phase-diagram",
+        "gradient-regions",
         "simulate",
         "validate",
         "report",
