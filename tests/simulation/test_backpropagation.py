@@ -226,7 +226,7 @@ def test_bad_input_is_refused(strange: Model, leaky: Model) -> None:
         ({"weights": np.full(4, np.nan)}, "weights"),
         ({"couplings": "all"}, "couplings"),
         ({"parameters": ["g"]}, "no parameter 'g'"),
-        ({"loss": "c*q"}, "'q' is not understood"),
+        ({"loss": "c*q"}, "has no name 'q'"),
     ]
     for options, culprit in cases:
         with pytest.raises(ParameterError, match=culprit):

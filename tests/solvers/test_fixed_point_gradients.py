@@ -9,7 +9,6 @@ import pytest
 from scipy.special import expit, i0
 from sympy import Lambda, Symbol, tanh
 
-from gatetheory import pipeline
 from gatetheory.codegen import numpy_backend
 from gatetheory.errors import ParameterError
 from gatetheory.model import (
@@ -24,6 +23,7 @@ from gatetheory.model import (
     fields,
     local_field,
 )
+from gatetheory.pipeline.states import state_values
 from gatetheory.solvers.fixed_point_gradients import (
     adjoint_covariance,
     solve_fixed_point_gradients,
@@ -38,7 +38,7 @@ QUIET = {"g_h": "1.48", "alpha_r": 5, "tau_r": 2, "beta_h": "1/2"}
 
 def state_of(theory: Theory, at: dict[str, Any]) -> dict[Symbol, float]:
     condition = theory.gradients.spectrum()
-    return pipeline._state(condition.state, condition.law, at, 15, -1, None)
+    return state_values(condition.state, condition.law, at, 15, -1, None)
 
 
 def solved(

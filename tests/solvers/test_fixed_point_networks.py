@@ -17,7 +17,6 @@ from scipy.linalg import expm
 from scipy.special import expit
 from sympy import Lambda, Symbol, tanh
 
-from gatetheory import pipeline
 from gatetheory.functions import logistic
 from gatetheory.model import (
     NONNEGATIVE,
@@ -31,6 +30,7 @@ from gatetheory.model import (
     fields,
     local_field,
 )
+from gatetheory.pipeline.states import state_values
 from gatetheory.solvers.fixed_point_gradients import solve_fixed_point_gradients
 from gatetheory.solvers.gradient_records import Gradients
 from gatetheory.theory.derive import Theory, derive
@@ -183,7 +183,7 @@ def gru_network(n: int, seed: int, values: dict[str, float], horizon: int) -> di
 def solved(theory: Theory, at: dict[str, Any], horizons: Any, **options: Any) -> Gradients:
     problem = theory.gradients
     condition = problem.spectrum()
-    state = pipeline._state(condition.state, condition.law, at, 15, -1, None)
+    state = state_values(condition.state, condition.law, at, 15, -1, None)
     loss = problem.loss(None, False)
     return solve_fixed_point_gradients(problem, problem.bind(at), state, loss, horizons, **options)
 
