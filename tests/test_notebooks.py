@@ -55,7 +55,9 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     lenient = "warnings.simplefilter('default')"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(strict))  # type: ignore[no-untyped-call]
     notebook.cells.append(nbformat.v4.new_code_cell(lenient))  # type: ignore[no-untyped-call]
-    client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}
+    )
     client.execute()
     outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
     assert not [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
