@@ -22,7 +22,6 @@ from gatetheory.model import (
     local_field,
     zoo,
 )
-from gatetheory.pipeline import solve as pipeline_solve
 from gatetheory.solvers.gradient_records import Gradients
 from gatetheory.solvers.sampled_gradients import solve_sampled_gradients
 from gatetheory.theory.derive import derive
@@ -136,7 +135,7 @@ def test_a_map_that_is_no_sigmoid_agrees_with_backpropagation(running: bool) -> 
         mean, error = runs.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
         theory = np.array([found["x"][k], found["g"][k]])
         spread = np.array([found.coupling_errors["x"][k], found.parameter_errors["g"][k]])
-        assert (spread < 0.06 * theory).all()
+        assert (spread < 0.04 * theory).all()
         assert (error < 0.12 * mean).all()
         assert (np.abs(mean - theory) < 3.5 * np.hypot(error, spread) + 0.01 * theory).all()
 
@@ -172,30 +171,33 @@ def simulate_gru(units: int, seed: int, horizon: int) -> Array:
 
 @pytest.mark.slow
 def test_algebraic_gates_agree_with_backpropagation() -> None:
-    options: dict[str, Any] = {"paths": 4096, "growth": False, "accuracy": 0.1}
+    options: dict[str, Any] = {"paths": 8192, "growth": False, "accuracy": 0.1}
     found = solve(problem_of(zoo.gru()), None, [4], names=("alpha_z",), **options)
-    runs = np.array([simulate_gru(300, s, 4) for s in range(60)])
+    runs = np.array([simulate_gru(400, s, 4) for s in range(200)])
     mean, error = runs.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
     theory = np.array([found[n][0] for n in ("h", "z", "r", "alpha_z")])
     spread = np.array(
         [*(found.coupling_errors[n][0] for n in "hzr"), found.parameter_errors["alpha_z"][0]]
     )
-    assert (spread < 0.06 * theory).all()
+    assert (spread < 0.04 * theory).all()
     assert (np.abs(mean - theory) < 3.5 * np.hypot(error, spread) + 0.01 * theory).all()
 
 
 @pytest.mark.slow
 def test_gated_with_a_constant_update_gate_has_its_known_moments() -> None:
     at = {"g_h": 3, "alpha_r": 5, "tau_r": 2}
-    options: dict[str, Any] = {"paths": 2048, "growth": False, "accuracy": 0.2}
-    found = solve(problem_of(zoo.gated()), at, [2, 4], names=("g_h",), **options)
-    exact = pipeline_solve(derive(zoo.gated()).gradients, at, horizon=[2, 4], by=["g_h"])
-    known = {name: exact[name] for name in ("h", "r", "g_h")}
+    found = solve(problem_of(zoo.gated()), at, [2, 5, 10], names=("g_h",), paths=16384)
+    known = {
+        "h": [0.087565, 0.40050, 1.8639],
+        "r": [0.0076349, 0.08724, 0.5022],
+        "g_h": [0.0028806, 0.011326, 0.034618],
+    }
     assert found.status == "ok"
-    for name, value in known.items():
+    for name, exact in known.items():
         error = {**found.coupling_errors, **found.parameter_errors}[name]
-        assert (error < 0.06 * found[name]).all(), name
-        assert (np.abs(found[name] - value) < 4 * error + 0.01 * value).all(), name
+        assert (error < 0.04 * found[name]).all()
+        assert (np.abs(found[name] - exact) < 3.5 * error + 0.002 * np.array(exact)).all()
+    assert found.growth_exponent == pytest.approx(0.2357883, abs=0.01)
 
 
 def test_a_state_at_rest_has_its_known_moments() -> None:
