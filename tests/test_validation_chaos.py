@@ -139,9 +139,11 @@ def test_noise_moves_networks_whose_exponent_is_negative() -> None:
     noisy = gt.zoo.classical().with_input(
         "h", gt.WhiteNoise(Symbol("xi", real=True), level.symbol), level
     )
-    found = gt.validate(noisy, {"g": "1/2"}, units=(25, 50), seeds=4, gradients=False)
+    found = gt.validate(noisy, {"g": "1/2"}, units=(25, 50), seeds=4)
     rows = by_name(list(found))
-    assert set(rows) == {"C_h", "C_phi", "lambda_max"}
+    of_state = {"C_h", "C_phi", "lambda_max"}
+    of_gradients = {f"{q} at T = {t}" for q in ("Q_h", "(∂L/∂g)²") for t in (2, 5)}
+    assert set(rows) == of_state | of_gradients
     assert (rows["lambda_max"].theory or 0) < 0
     assert found.passed, str(found)
     assert any("never rests" in r for r in found.remarks)
