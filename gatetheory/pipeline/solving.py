@@ -26,10 +26,9 @@ def solve(problem: Any, at: Values | None = None, **options: Any) -> Any:
             gradients ``horizon`` (T or several), ``loss`` (``"c*h"``), ``running``, ``by`` (names
             of parameters, or ``"all"``), ``closure``, ``branch`` of the chaotic states, or
             ``fixed_point``, the number of a fixed point, there with ``adjoint=True`` for
-            ⟨λ(s) λ(s')⟩ too. For
-            correlations and the Lyapunov exponent ``closure`` (``"constant"``, ``"factorized"``,
-            ``"sampled"``; by default ``constant`` where it is exact, else ``sampled``), with
-            ``"sampled"`` also ``seed``, ``accuracy`` and what
+            ⟨λ(s) λ(s')⟩ too. For correlations and the Lyapunov exponent ``closure``
+            (``"constant"``, ``"factorized"``, ``"sampled"``; by default ``constant`` where it is
+            exact, else ``sampled``), with ``"sampled"`` also ``seed``, ``accuracy`` and what
             :func:`~gatetheory.solvers.sampled_correlations.solve_sampled_correlations` takes. For
             two times ``times``, (duration, step), ``initial_std`` and ``closure`` (``"constant"``,
             ``"sampled"``, the default as above), with ``"sampled"`` also ``seed``, ``paths`` and

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from gatetheory.model import Model
 from gatetheory.presentation.json_records import Record, head, references
+from gatetheory.presentation.numerals import json_finite
 from gatetheory.solvers.gradient_records import Gradients
 
 Array = NDArray[np.float64]
@@ -44,10 +44,10 @@ def gradients_record(model: Model, found: Gradients) -> Record:
         "horizon": horizon[0] if count == 1 else horizon,
         "value": None,
         **values,
-        "growth_exponent": _number(found.growth_exponent) if ok else None,
-        "growth_error": _number(found.growth_error) if ok else None,
+        "growth_exponent": json_finite(found.growth_exponent) if ok else None,
+        "growth_error": json_finite(found.growth_error) if ok else None,
         "left_out": dict(found.left_out),
-        "residual": _number(found.residual),
+        "residual": json_finite(found.residual),
         "advice": found.advice,
         "assumptions": [a.name for a in found.provenance.assumptions],
         "references": references(found.provenance.references),
@@ -60,7 +60,3 @@ def _listed(table: Mapping[str, Array], horizons: Array) -> Any:
     if len(rows) == 1:
         return rows[0]
     return [{"horizon": float(t)} | row for t, row in zip(horizons, rows, strict=True)]
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gatetheory.pipeline import derive
 from gatetheory.presentation import json_records as records
 from gatetheory.presentation.drawing import svg
 from gatetheory.presentation.gradient_region_figure import plot_gradient_regions
+from gatetheory.presentation.numerals import json_finite
 from gatetheory.presentation.progress import progress_bar
 from gatetheory.presentation.settings import model_of, number_of, values_of
 from gatetheory.transitions import GradientRegions, gradient_regions
@@ -59,11 +59,11 @@ def gradient_regions_record(model: Model, found: GradientRegions) -> records.Rec
             "x": float(xs[column]),
             "y": float(ys[row]),
             "region": KINDS[kinds[row, column]],
-            "growth_exponent": _finite(point.rate),
-            "growth_error": _finite(point.error),
+            "growth_exponent": json_finite(point.rate),
+            "growth_error": json_finite(point.error),
             "state": point.state,
             "origin": point.origin,
-            "left": _finite(point.left),
+            "left": json_finite(point.left),
             "reason": point.reason,
         }
         for row, points in enumerate(found.points)
@@ -80,7 +80,3 @@ def gradient_regions_record(model: Model, found: GradientRegions) -> records.Rec
         "assumptions": [a.name for a in found.provenance.assumptions],
         "references": records.references(found.provenance.references),
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

@@ -46,3 +46,8 @@ def json_exact(value: Expr) -> Json:
         if few and Fraction(shown) == Fraction(int(value.p), int(value.q)):
             return float(value)
     return str(value)
+
+
+def json_finite(value: float | None) -> float | None:
+    """A double, or null where it is missing, infinite or not a number."""
+    return None if value is None or not math.isfinite(value) else float(value)

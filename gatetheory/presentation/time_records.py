@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from gatetheory.model import Model
 from gatetheory.presentation.json_records import Record, head, references
+from gatetheory.presentation.numerals import json_finite
 from gatetheory.solvers.correlation_records import CorrelationBranch, Correlations, Lyapunov
 from gatetheory.solvers.records import Provenance
 from gatetheory.solvers.sampled_records import SampledCorrelations, SampledLyapunov, SampledTwoTime
@@ -37,8 +37,8 @@ def correlations_record(
             "half_width": found.half_width if ok else None,
             "half_width_error": found.half_width_error if ok else None,
             "branches": [dict(found.values)] if ok else [],
-            "residual": _number(found.residual),
-            "step_error": _number(found.step_error),
+            "residual": json_finite(found.residual),
+            "step_error": json_finite(found.step_error),
             "paths": found.paths,
             "replicas": found.replicas,
             "window": found.window,
@@ -53,7 +53,7 @@ def correlations_record(
         "value": None if chosen is None else dict(chosen.values),
         "values": None if chosen is None else dict(chosen.values),
         "plateaus": None if chosen is None else dict(chosen.plateaus),
-        "half_width": None if chosen is None else _number(chosen.half_width),
+        "half_width": None if chosen is None else json_finite(chosen.half_width),
         "error": None if chosen is None else chosen.error,
         "residual": None if chosen is None else chosen.residual,
         "branches": [_branch(b) for b in found],
@@ -64,7 +64,7 @@ def correlations_record(
 
 def _branch(branch: CorrelationBranch) -> Record:
     return dict(branch.values) | {
-        "half_width": _number(branch.half_width),
+        "half_width": json_finite(branch.half_width),
         "error": branch.error,
         "residual": branch.residual,
     }
@@ -107,13 +107,13 @@ def two_time_record(model: Model, found: TwoTime | SampledTwoTime) -> Record:
         **_rests_on(found.provenance),
     }
     if isinstance(found, TwoTime):
-        return record | {"residual": _number(found.residual)}
+        return record | {"residual": json_finite(found.residual)}
     equal = {n: _listed(np.diagonal(e)) for n, e in found.errors.items()}
     means = {n: _listed(e) for n, e in found.mean_errors.items()}
     return record | {
         "standard_errors": equal | means if ok else None,
         "two_times_standard_errors": _tables(found.errors) if ok else None,
-        "step_error": _number(found.step_error),
+        "step_error": json_finite(found.step_error),
         "paths": found.paths,
         "replicas": found.replicas,
     }
@@ -124,7 +124,8 @@ def _largest_errors(found: TwoTime | SampledTwoTime) -> Record:
     if isinstance(found, TwoTime):
         return _finite(found.errors)
     return {
-        n: _number(float(e.max())) for n, e in [*found.errors.items(), *found.mean_errors.items()]
+        n: json_finite(float(e.max()))
+        for n, e in [*found.errors.items(), *found.mean_errors.items()]
     }
 
 
@@ -137,11 +138,7 @@ def _listed(values: Array) -> list[float]:
 
 
 def _finite(values: Any) -> Record:
-    return {n: _number(v) for n, v in values.items()}
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
+    return {n: json_finite(v) for n, v in values.items()}
 
 
 def _rests_on(provenance: Provenance) -> Record:
