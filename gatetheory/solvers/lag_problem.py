@@ -7,8 +7,9 @@ Jacobian is made of Price's derivatives, at lag τ and at lag 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.linalg
@@ -23,6 +24,9 @@ from gatetheory.solvers.lag_filter import Kernel, reduce
 from gatetheory.solvers.lag_grid import ElementGrid, Grid
 
 Array = NDArray[np.float64]
+
+_INPUTS = ("drives", "noises", "statics")
+_STRENGTHS = ("intensities", "variances")
 
 
 class LagProgram:
@@ -62,6 +66,10 @@ class LagProgram:
         self.lag_slopes = self._compile(at_lag)
         self.outputs = self._compile([*system.observables.values(), *system.sources.values()])
         self.definite = [instantiate(e, system.definitions) for e in system.exact_where]
+        put = partial(instantiate, definitions=system.definitions)
+        self.matrices = {n: put(getattr(system, n)) for n in ("drift", *_INPUTS)}
+        self.rows = {n: [*map(put, getattr(system, n))] for n in ("mass", *_STRENGTHS)}
+        self.weights = [([*map(put, c.first)], [*map(put, c.second)]) for c in covariances]
 
     def _compile(self, expressions: list[Expr]) -> PairProgram:
         definite = [instantiate(e, self.system.definitions) for e in expressions]
@@ -173,27 +181,24 @@ class LagProblem:
         system = program.system
         self.values = [_number(parameters[p]) for p in system.parameters]
 
-        def numbers(matrix: Expr) -> Array:
-            definite = instantiate(matrix, system.definitions).xreplace(dict(parameters))
-            flat = [_number(e) for e in definite]
-            return np.array(flat, dtype=float).reshape(matrix.shape)
+        at = dict(parameters)
 
-        def row(entries: tuple[Expr, ...]) -> Array:
-            definite = [instantiate(e, system.definitions) for e in entries]
-            return np.array([_number(e.xreplace(dict(parameters))) for e in definite])
+        def row(entries: Sequence[Expr]) -> Array:
+            return np.array([_number(e.xreplace(at)) for e in entries], dtype=float)
 
-        mass, drift, drives = (
-            row(system.mass).tolist(),
-            numbers(system.drift),
-            numbers(system.drives),
+        mass = row(program.rows["mass"]).tolist()
+        drift, *inputs = (
+            row(list(m)).reshape(m.shape)
+            for m in (program.matrices[n] for n in ("drift", *_INPUTS))
         )
-        self.filter = reduce(mass, drift, drives, system.discrete)
-        self._noise = reduce(mass, drift, numbers(system.noises), system.discrete)
-        self._static = reduce(mass, drift, numbers(system.statics), system.discrete)
-        self.intensities, self.variances = row(system.intensities), row(system.variances)
-        self._weights = [(row(c.first), row(c.second)) for c in system.covariances]
+        self.filter, self._noise, self._static = (
+            reduce(mass, drift, matrix, system.discrete) for matrix in inputs
+        )
+        self.intensities, self.variances = (row(program.rows[n]) for n in _STRENGTHS)
+        self._weights = [(row(first), row(second)) for first, second in program.weights]
         self._spaces: dict[Grid, Array | None] = {}
         self._matrices: dict[tuple[Grid, float], tuple[Array, Array]] = {}
+        self._kernels: dict[tuple[int, int, float], tuple[Kernel, Kernel]] = {}
 
     @property
     def sources(self) -> int:
@@ -212,11 +217,14 @@ class LagProblem:
 
     def kernel(self, k: int, drive: int, rate: float = 0.0) -> tuple[Kernel, Kernel]:
         """Kernels of covariance k for one drive at positive and at negative lags."""
-        first, second = self._weights[k]
-        ahead = self.filter.kernel(first, second, drive, rate)
-        if (first == second).all():
-            return ahead, ahead
-        return ahead, self.filter.kernel(second, first, drive, rate)
+        key = k, drive, rate
+        if key not in self._kernels:
+            first, second = self._weights[k]
+            ahead = behind = self.filter.kernel(first, second, drive, rate)
+            if (first != second).any():
+                behind = self.filter.kernel(second, first, drive, rate)
+            self._kernels[key] = ahead, behind
+        return self._kernels[key]
 
     def response(self, grid: Grid, k: int, rate: float = 0.0) -> tuple[Array, Array]:
         """M_k of every source, shape (all sources, n + 1, n), and t_k, shape (all sources,)."""

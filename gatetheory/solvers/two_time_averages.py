@@ -25,7 +25,8 @@ from sympy import Dummy, Expr, Symbol
 from gatetheory.codegen.functions_numpy import DOUBLES
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.lowering import lower
-from gatetheory.codegen.pairs_numpy import PairProgram, compile_pairs, reach, separate
+from gatetheory.codegen.pair_reach import reach
+from gatetheory.codegen.pairs_numpy import PairProgram, compile_pairs, separate
 from gatetheory.codegen.rewriting import stable
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.two_time_system import PairLaw

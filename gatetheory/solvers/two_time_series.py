@@ -15,6 +15,7 @@ from math import pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from gatetheory.codegen.hermite_numpy import hermite_functions
 from gatetheory.codegen.kernels import Kernel
 
 Array = NDArray[np.float64]
@@ -120,11 +121,7 @@ class Expansions:
             step /= 1.25  # room for variances to grow
             half = int(np.ceil(_SPAN / step))
             u: Array = step * np.arange(-half, half + 1, dtype=float)
-            basis = np.empty((self.terms, len(u)))
-            basis[0] = np.exp(-(u**2) / 4) * sqrt(step / sqrt(2 * pi))
-            basis[1] = u * basis[0]
-            for k in range(1, self.terms - 1):
-                basis[k + 1] = (u * basis[k] - sqrt(k) * basis[k - 1]) / sqrt(k + 1)
+            basis = sqrt(step / sqrt(2 * pi)) * hermite_functions(u, self.terms)
             self._basis = (step, self.terms, u, basis)
         _, _, nodes, functions = self._basis
         return nodes, functions[0] ** 2, functions

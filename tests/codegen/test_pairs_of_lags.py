@@ -69,6 +69,23 @@ def test_against_tensor_quadrature(name: str) -> None:
     assert np.abs(found - expected).max() < 5e-14
 
 
+@pytest.mark.parametrize("gain", [0.5, 0.75, 1.5, 4.0])
+def test_poles_of_high_order(gain: float) -> None:
+    """tanh'' tanh'' has a pole of order six where both arguments are nearly the same."""
+    expression = sp.sech(gain * X) ** 2 * sp.tanh(gain * X)
+    program = common(expression, expression)
+
+    def f(x: Array) -> Array:
+        return np.tanh(gain * x) / np.cosh(gain * x) ** 2
+
+    correlations = [0.5, 0.95, 0.9999985]
+    expected = np.array([tensor(f, f, 0.6, 0.6, 0.6 * r) for r in correlations])
+    size = tensor(f, f, 0.6, 0.6, 0.6)
+    for count in (1, 50):  # one by one, and by series
+        found = program(0.6 * np.repeat(correlations, count), 0.6)[0][::count]
+        assert np.abs(found - expected).max() < 3e-15 * size
+
+
 def test_two_functions_and_two_variances() -> None:
     """A cross-average: neither functions nor variances agree, and both signs of c occur."""
     program = compile_pairs(
@@ -137,7 +154,7 @@ def test_price_slopes(name: str) -> None:
 @pytest.mark.parametrize("gain", [1, 8, 40])
 @pytest.mark.parametrize("lowest", [-1.0, 0.0, 0.6])
 def test_table_equals_direct_evaluation(gain: int, lowest: float) -> None:
-    """More than a hundred covariances are read off a table; up to ρ = ±1."""
+    """Many covariances share a series, and near ρ = ±1 a table; up to ρ = ±1."""
     program = common(sp.tanh(gain * X), sp.tanh(gain * X))
     c = 0.5 * np.concatenate([np.linspace(lowest, 1, 350), 1 - np.geomspace(1e-14, 1e-2, 50)])
     direct = np.concatenate([program(part, 0.5)[0] for part in np.split(c, 5)])
