@@ -76,7 +76,7 @@ def gauss_nodes(count: int) -> tuple[Array, Array]:
 
 def gauss_count(pole: Array, exponent: float) -> Array:
     """Nodes m after which the Hermite coefficients, e^{−b √(2n)}, are negligible: n = 2m."""
-    return (exponent / (2 * np.maximum(pole, 1e-3))) ** 2 + _LEAST
+    return (exponent / (2 * np.fmax(pole, 1e-3))) ** 2 + _LEAST
 
 
 def rounded(counts: Array) -> NDArray[np.int64]:

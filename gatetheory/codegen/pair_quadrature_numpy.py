@@ -102,7 +102,8 @@ class CompiledPair:
         law = [np.broadcast_to(np.asarray(v, float), (length,)) for v in self._law(*everything)()]
         given = [known[s] for s in self.inside]
         same = all((v == v[0]).all() for v in (*law[:2], *law[3:]))
-        if length < _SERIES or not same or any(np.ndim(v) for v in given):
+        single = same and bool(law[0][0] >= 0 and law[1][0] >= 0)
+        if length < _SERIES or not single or any(np.ndim(v) for v in given):
             return self._at(given, law, tolerance)
         out, done = self._from_series(given, law, tolerance)
         left = np.flatnonzero(~done)

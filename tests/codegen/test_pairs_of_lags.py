@@ -118,6 +118,14 @@ def test_a_product_of_means_at_no_covariance_and_the_variance_at_full() -> None:
     assert abs(values[0, 1] - values[2, 1]) < 2e-15
 
 
+@pytest.mark.parametrize("count", [1, 30])
+def test_what_is_no_variance_has_no_average(count: int) -> None:
+    """Newton's method may step there, and has to be told."""
+    assert np.isnan(
+        common(FUNCTIONS["tanh"][0], FUNCTIONS["tanh"][0])(np.full(count, 0.1), -0.2)
+    ).all()
+
+
 def test_nothing_fluctuates() -> None:
     """At variance 0 the functions are read at the mean."""
     assert common(FUNCTIONS["logistic"][0], sp.Integer(1))(np.zeros(3), 0.0)[0] == pytest.approx(
