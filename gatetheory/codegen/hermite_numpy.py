@@ -24,13 +24,33 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-TERMS = 768
 _BLOCK = 32  # orders summed by one matrix product
 _ROUNDING = 1e-15
-EXPONENT = 39.0
-"""−log of what is negligible."""
 _MOST_NODES = 2048
 _GROWTH = 1.25  # numbers of nodes are rounded up to powers of this, so that tables are shared
+
+
+@dataclass(frozen=True)
+class Level:
+    """How far a series goes.
+
+    Args:
+        terms: Number of terms N.
+        exponent: −log of what is negligible in the coefficients.
+    """
+
+    terms: int
+    exponent: float
+
+    @property
+    def span(self) -> float:
+        """Range of z for functions that are bounded."""
+        return 2 * sqrt(self.exponent)
+
+
+FULL = Level(768, 39.0)
+ROUGH = Level(192, 25.0)
+"""For averages to 1e-8 at most."""
 
 
 class HermiteSeries:
@@ -40,29 +60,35 @@ class HermiteSeries:
         functions: Values of the functions at an array of points, as a sequence.
         width: Standard deviation of the variable.
         pole: Distance of the nearest pole of any function from the real axis.
+        level: How far it goes.
         span: |z| beyond which e^{−z²/2} times any two functions is negligible.
     """
 
     def __init__(
-        self, functions: Callable[[Array], Sequence[Any]], width: float, pole: float, span: float
+        self,
+        functions: Callable[[Array], Sequence[Any]],
+        width: float,
+        pole: float,
+        level: Level,
+        span: float,
     ) -> None:
-        rule = _rule(_nodes(pole / max(width, 1e-300), span), span)
+        rule = _rule(level.terms, _nodes(pole / max(width, 1e-300), level, span), span)
         ahead, behind = (
             np.stack([np.broadcast_to(f, rule.nodes.shape) for f in functions(side * rule.nodes)])
             for side in (width, -width)
         )
         squares = (ahead**2 + behind**2) @ rule.weights
         self.norms: Array = np.sqrt(squares)
-        self.coefficients: Array = np.empty((len(ahead), TERMS))
+        self.coefficients: Array = np.empty((len(ahead), level.terms))
         self.coefficients[:, ::2] = (ahead + behind) @ rule.even
         self.coefficients[:, 1::2] = (ahead - behind) @ rule.odd
         rest = squares - (self.coefficients**2).sum(axis=1)
         self.rests: Array = np.sqrt(np.maximum(rest, _ROUNDING * squares))
 
 
-def can_expand(width: float, pole: float, span: float) -> bool:
+def can_expand(width: float, pole: float, level: Level, span: float) -> bool:
     """Whether the coefficients of functions with such a pole need a table of moderate size."""
-    return _nodes(pole / max(width, 1e-300), span) <= _MOST_NODES
+    return _nodes(pole / max(width, 1e-300), level, span) <= _MOST_NODES
 
 
 def sums(
@@ -94,7 +120,7 @@ def sums(
     if not (np.isfinite(values).all() and np.isfinite(left).all()):
         return values, np.zeros(len(rho), dtype=bool)
     ratio = np.divide(left, allowed, out=np.zeros_like(left), where=left > allowed).max()
-    return values, np.abs(rho) ** TERMS * ratio <= 1.0
+    return values, np.abs(rho) ** first.coefficients.shape[1] * ratio <= 1.0
 
 
 def _powers(x: Array, count: int) -> Array:
@@ -124,7 +150,7 @@ class _Rule:
     Args:
         nodes: z ≥ 0; the weight of z = 0 is halved.
         weights: Of ∫Dz over one half line, shape (nodes,).
-        even: Of ∫Dz h_n(z), n = 0, 2, …, shape (nodes, TERMS/2).
+        even: Of ∫Dz h_n(z), n = 0, 2, …, shape (nodes, N/2).
         odd: The same for n = 1, 3, …
     """
 
@@ -134,20 +160,21 @@ class _Rule:
     odd: Array
 
 
-def _nodes(pole: float, span: float) -> int:
+def _nodes(pole: float, level: Level, span: float) -> int:
     """Nodes on one side of the origin, rounded up so that tables are shared."""
-    falls = EXPONENT / pole + pole / 4 if pole**2 / 4 < EXPONENT else sqrt(EXPONENT)
-    airy = (1.5 * EXPONENT / TERMS**0.25) ** (2 / 3) / 2
-    count = span * (sqrt(TERMS) + airy + falls) / (2 * pi)
+    wanted = level.exponent
+    falls = wanted / pole + pole / 4 if pole**2 / 4 < wanted else sqrt(wanted)
+    airy = (1.5 * wanted / level.terms**0.25) ** (2 / 3) / 2
+    count = span * (sqrt(level.terms) + airy + falls) / (2 * pi)
     return ceil(_GROWTH ** ceil(log(count) / log(_GROWTH)))
 
 
-@lru_cache(maxsize=12)
-def _rule(count: int, span: float) -> _Rule:
+@lru_cache(maxsize=24)
+def _rule(terms: int, count: int, span: float) -> _Rule:
     z = np.linspace(0.0, span, count + 1)
     step = np.full(len(z), span / count / sqrt(2 * pi))
     step[0] /= 2
-    table = hermite_functions(z, TERMS)
+    table = hermite_functions(z, terms)
     table *= step * table[0]
     even, odd = (np.ascontiguousarray(table[start::2].T) for start in (0, 1))
     rule = _Rule(z, step * np.exp(-(z**2) / 2), even, odd)

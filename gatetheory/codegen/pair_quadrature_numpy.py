@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sympy import Dummy, Expr, ImmutableDenseMatrix, Symbol
 
 from gatetheory.codegen.functions_numpy import DOUBLES
-from gatetheory.codegen.hermite_numpy import EXPONENT, HermiteSeries, can_expand, sums
+from gatetheory.codegen.hermite_numpy import FULL, ROUGH, HermiteSeries, can_expand, sums
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.pair_nodes_numpy import (
     gauss_count,
@@ -41,6 +41,7 @@ Array = NDArray[np.float64]
 
 _CHUNK = 1 << 18  # nodes evaluated at once: stays in the cache
 _SERIES = 8  # from as many covariances on a Hermite series is tried first
+_ROUGH = 1e-8  # accuracy from which on a short series is enough
 _TABLE_SIZES = (24, 48, 96, 192)
 _SEEN = 1e-12  # fall of a Fourier transform that doubles can show
 _MARGIN = 4.0  # a pole's residue costs this much of the exponent …
@@ -115,17 +116,18 @@ class CompiledPair:
         self, given: list[Any], law: list[Array], tolerance: float
     ) -> tuple[Array, NDArray[np.bool_]]:
         """Hermite series at common variances, and where it is accurate."""
-        span, series = 2 * sqrt(EXPONENT), list[HermiteSeries]()
+        level = FULL if tolerance < _ROUGH else ROUGH
+        span, series = level.span, list[HermiteSeries]()
         for side, f in enumerate(self._functions):
             width, pole = sqrt(law[side][0]), min(float(law[3 + side][0]), 1e6)
             if self._hidden:
                 found, wider = self._measured(
-                    given, side, np.array([width]), EXPONENT, sqrt(2 * EXPONENT)
+                    given, side, np.array([width]), level.exponent, sqrt(2 * level.exponent)
                 )
                 pole, span = min(pole, found), max(span, sqrt(2) * wider)
-            if not can_expand(width, pole, span):
+            if not can_expand(width, pole, level, span):
                 return np.empty((len(self.products), len(law[0]))), np.zeros(len(law[0]), bool)
-            series.append(HermiteSeries(f(*given), width, pole, span))
+            series.append(HermiteSeries(f(*given), width, pole, level, span))
         scale = sqrt(law[0][0] * law[1][0])
         rho = np.clip(law[2] / scale if scale > 0 else 0 * law[2], -1.0, 1.0)
         return sums(series[0], series[-1], self.products, rho, tolerance)

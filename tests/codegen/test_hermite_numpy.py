@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from gatetheory.codegen.hermite_numpy import (
-    EXPONENT,
-    TERMS,
+    FULL,
+    ROUGH,
     HermiteSeries,
     can_expand,
     hermite_functions,
@@ -19,13 +19,12 @@ from gatetheory.codegen.hermite_numpy import (
 )
 
 Array = NDArray[np.float64]
-SPAN = 2 * sqrt(EXPONENT)
 CORRELATIONS = np.array([-1.0, -0.99, -0.4, 0.0, 0.7, 0.9, 0.95, 0.99, 0.9999, 1.0])
 
 
 def of_erf(gain: float) -> HermiteSeries:
     """erf is entire; it grows like e^{y²} off the axis, as if it had a pole at about 2/gain."""
-    return HermiteSeries(lambda x: [erf(gain * x)], 1.0, 2 / gain, SPAN)
+    return HermiteSeries(lambda x: [erf(gain * x)], 1.0, 2 / gain, FULL, FULL.span)
 
 
 def test_functions_are_orthonormal() -> None:
@@ -37,8 +36,8 @@ def test_functions_are_orthonormal() -> None:
 
 def test_a_polynomial_has_its_coefficients() -> None:
     """x⁴ = He₄ + 6 He₂ + 3, here of 2z."""
-    series = HermiteSeries(lambda x: [x**4], 2.0, 1e6, SPAN)
-    expected = np.zeros(TERMS)
+    series = HermiteSeries(lambda x: [x**4], 2.0, 1e6, FULL, FULL.span)
+    expected = np.zeros(FULL.terms)
     expected[[0, 2, 4]] = 16 * np.array([3, 6 * sqrt(2), sqrt(factorial(4))])
     assert np.abs(series.coefficients[0] - expected).max() < 1e-13 * series.norms[0]
     assert series.norms[0] == pytest.approx(16 * sqrt(105), rel=1e-14)
@@ -54,6 +53,14 @@ def test_sums_are_right_where_they_say_so(gain: float) -> None:
     assert reached[np.abs(CORRELATIONS) <= 0.95].all()
 
 
+def test_a_rough_series_is_as_accurate_as_it_claims() -> None:
+    series = HermiteSeries(lambda x: [erf(2 * x)], 1.0, 1.0, ROUGH, ROUGH.span)
+    values, reached = sums(series, series, [(0, 0)], CORRELATIONS, 1e-8)
+    exact = 2 / np.pi * np.arcsin(8 * CORRELATIONS / 9)
+    assert np.abs(values[0] - exact)[reached].max() < 1e-9
+    assert reached.sum() > 7
+
+
 def test_a_steep_function_is_not_trusted_near_full_correlation() -> None:
     series = of_erf(30.0)
     values, reached = sums(series, series, [(0, 0)], CORRELATIONS, 1e-15)
@@ -63,8 +70,8 @@ def test_a_steep_function_is_not_trusted_near_full_correlation() -> None:
 
 
 def test_what_cannot_be_expanded_is_said() -> None:
-    assert can_expand(1.0, 0.1, SPAN)
-    assert not can_expand(1.0, 1e-3, SPAN)
+    assert can_expand(1.0, 0.1, FULL, FULL.span)
+    assert not can_expand(1.0, 1e-3, FULL, FULL.span)
     with np.errstate(invalid="ignore"):
-        infinite = HermiteSeries(lambda x: [np.where(x > 20, np.inf, x)], 2.0, 1.0, SPAN)
+        infinite = HermiteSeries(lambda x: [np.where(x > 20, np.inf, x)], 2.0, 1.0, FULL, FULL.span)
         assert not sums(infinite, infinite, [(0, 0)], CORRELATIONS, 1e-15)[1].any()
