@@ -31,6 +31,7 @@ _FLOOR = 1e-12
 _SAME = 1e-11  # amplitudes on successive grids that agree to this leave nothing to refine
 _LARGEST = 1500  # unknowns
 _HALVINGS = 8
+_LOST = 50.0  # a residual that has grown by this is not coming back
 _ROUNDED = 1e-8  # steps below this that stop falling are rounding
 
 
@@ -92,7 +93,7 @@ def newton_at_amplitude(
     space = problem.space(point.grid)
     if space is not None:
         space = scipy.linalg.block_diag(space, np.ones((1, 1)))
-    norm = np.inf
+    norm = best = np.inf
     for _ in range(20):
         residual, jacobian, by_scale = problem.linearized(point, tolerance)
         row = np.concatenate([np.zeros(problem.sources), amplitude_row(problem, point).ravel()])
@@ -101,6 +102,9 @@ def newton_at_amplitude(
         norm = max(float(np.abs(residual).max()) / _size(point), abs(miss) / value)
         if norm <= target:
             return point
+        best = min(best, norm)
+        if norm > _LOST * best:
+            break
         bordered = np.block([[jacobian, by_scale[:, None]], [row[None], np.zeros((1, 1))]])
         change = solve_within(space, bordered, np.append(residual, miss))
         ratio = abs(change[-1]) / (0.5 * point.scale)

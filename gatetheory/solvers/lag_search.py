@@ -31,6 +31,7 @@ _DAMPING = 0.7
 _MOST_STEPS = 60
 _SETTLED = 3e-3
 _DEAD = 1e-5
+_FAINT, _WATCHED = 0.03, 8  # share of the first amplitude, and steps, by which a decay shows
 _STRONGER = 1.6
 _COARSE_TAIL, _COARSE_END = 1e-4, 1e-4
 _PLATEAU = 1e-6
@@ -126,23 +127,28 @@ def bump(problem: LagProblem, scale: float) -> LagPoint:
 
 def relax(problem: LagProblem, point: LagPoint) -> LagPoint | None:
     """Damped iteration followed by Newton's method; None if the solution dies out."""
-    first = amplitude(problem, point)
-    previous = np.inf
+    sizes, changes = [amplitude(problem, point)], list[float]()
     for step in range(_MOST_STEPS):
         residual = problem.residual(point, 1e-4)
         point = point.moved(point.vector + _DAMPING * residual)
-        size = amplitude(problem, point)
-        if not size > _DEAD * first:
+        sizes.append(amplitude(problem, point))
+        changes.append(float(np.abs(residual).max()) / float(np.abs(point.decay).max()))
+        if not sizes[-1] > _DEAD * sizes[0] or _dies(sizes, changes):
             return None
-        change = float(np.abs(residual).max()) / float(np.abs(point.decay).max())
-        if change < _SETTLED or (step > 12 and step % 12 == 0 and change < 0.1):
+        if changes[-1] < _SETTLED or (step > 12 and step % 12 == 0 and changes[-1] < 0.1):
             found = _attempt(problem, point)
             if found is not None:
                 return found
         if step % 10 == 9:
             point = adapted(point, _COARSE_TAIL, _COARSE_END)
-        previous = min(previous, change)
     return _attempt(problem, point)
+
+
+def _dies(sizes: list[float], changes: list[float]) -> bool:
+    """Whether amplitudes fall geometrically: relative changes would fall on the way to a state."""
+    if len(changes) <= _WATCHED or not sizes[-1] < _FAINT * sizes[0]:
+        return False
+    return sizes[-1] < sizes[-1 - _WATCHED] / 2 and changes[-1] > 0.95 * changes[-1 - _WATCHED]
 
 
 def _attempt(problem: LagProblem, point: LagPoint) -> LagPoint | None:
