@@ -36,6 +36,7 @@ _SMALLEST = 1e-7  # last amplitude, relative to the first
 _TAIL, _END = 1e-6, 1e-8  # what is cut off must not outweigh the nonlinearity
 _LONGEST = 700  # steps of a map
 _UPWARDS = 6  # samples above the start while μ < 1
+_AT_START = 1e-6  # at a known solution μ = 1 but for errors of either sign
 _VERTICES = 12
 _CLOSE = 1e-9  # an extremum of μ this close to 1 is a double root
 _PLAIN = 0.2  # logarithmic width from which on a bracket holds one solution apart from others
@@ -77,7 +78,7 @@ def _above(problem: LagProblem, start: LagPoint) -> list[LagPoint]:
     size, points = amplitude(problem, start), [start]
     try:
         points = [_at(problem, start, 1.0, size)]
-        while points[0].scale <= 1 and len(points) <= _UPWARDS:
+        while points[0].scale <= 1 + _AT_START and len(points) <= _UPWARDS:
             size /= _FACTOR
             points.insert(0, _at(problem, points[0], 1 / _FACTOR, size))
     except ConvergenceError:
