@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from gatetheory.errors import ConvergenceError
@@ -117,11 +116,7 @@ class AdjointGrowth:
                         if odd is not None:
                             matrix[row, :, column] += odd * ((ahead - behind) / 2)
         product = matrix.reshape(count * n, count * n)
-        own = grid.space(problem.filter.slowest)
-        if own is None:
-            return product
-        inner = scipy.linalg.block_diag(*([own] * count))
-        return np.asarray(inner @ (inner.T @ product @ inner) @ inner.T)
+        return grid.continuity(problem.filter.slowest).repeated(count).within(product)
 
     def _tables(
         self, pairs: StationaryPairs, grid: Grid

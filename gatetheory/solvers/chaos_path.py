@@ -16,7 +16,6 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import sympy
 from numpy.typing import NDArray
 from sympy import Expr, Symbol
@@ -24,7 +23,7 @@ from sympy import Expr, Symbol
 from gatetheory.codegen.pairs_numpy import compile_pairs
 from gatetheory.errors import ConvergenceError
 from gatetheory.functions import instantiate
-from gatetheory.solvers.lag_newton import admissible, amplitude_row, solve_within
+from gatetheory.solvers.lag_newton import admissible, amplitude_row
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem, LagProgram
 
 Array = NDArray[np.float64]
@@ -157,9 +156,10 @@ class LagPath:
         last = np.inf
         for _ in range(STEPS):
             problem = self.problem(value)
-            residual, bordered, row, space = self._bordered(problem, point, value, tolerance)
+            residual, bordered, row = self._bordered(problem, point, value, tolerance)
             miss = float(row @ point.vector) - amplitude
-            change = solve_within(space, bordered, np.append(residual, miss))
+            continuity = problem.continuity(point.grid)
+            change = continuity.solve(bordered, np.append(residual, miss))
             size = float(np.abs(point.vector).max())
             ratio = max(
                 float(np.abs(change[:-1]).max()) / size, abs(change[-1]) / max(abs(value), 1e-3)
@@ -179,21 +179,18 @@ class LagPath:
                 f"(last step {last:.1e})"
             )
         problem = self.problem(value)
-        _, bordered, _, space = self._bordered(problem, point, value, tolerance)
+        _, bordered, _ = self._bordered(problem, point, value, tolerance)
         unit = np.zeros(len(bordered))
         unit[-1] = 1.0
-        motion = solve_within(space, bordered, unit)
+        motion = problem.continuity(point.grid).solve(bordered, unit)
         return PathPoint(point, amplitude, value, float(motion[-1]), motion[:-1])
 
     def _bordered(
         self, problem: LagProblem, point: LagPoint, value: float, tolerance: float
-    ) -> tuple[Array, Array, Array, Array | None]:
-        """Residual, Jacobian with p and the amplitude, the amplitude's row, the space."""
+    ) -> tuple[Array, Array, Array]:
+        """Residual, Jacobian with p and the amplitude, the amplitude's row."""
         residual, jacobian, _ = problem.linearized(point, tolerance)
         by_value, shift = self.by_parameter(problem, point, value, tolerance)
         row = np.concatenate([np.zeros(problem.sources), amplitude_row(problem, point).ravel()])
         bordered = np.block([[jacobian, by_value[:, None]], [row[None], np.array([[shift]])]])
-        space = problem.space(point.grid)
-        if space is not None:
-            space = scipy.linalg.block_diag(space, np.ones((1, 1)))
-        return residual, bordered, row, space
+        return residual, bordered, row

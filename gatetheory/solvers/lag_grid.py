@@ -21,6 +21,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
+from gatetheory.solvers.lag_continuity import Continuity
 from gatetheory.solvers.lag_filter import Kernel
 
 Array = NDArray[np.float64]
@@ -52,8 +53,8 @@ class Grid(Protocol):
         """A kernel at the nodes and at lag 0, shape (n + 1,)."""
         ...
 
-    def space(self, reach: float) -> Array | None:
-        """Columns that span the functions to be considered; None for all."""
+    def continuity(self, reach: float) -> Continuity:
+        """What functions must meet, for kernels with a decay length."""
         ...
 
     def power(self, values: Array, frequencies: Array) -> Array:
@@ -92,21 +93,15 @@ class ElementGrid:
         half = np.diff(self.edges) / 2
         return (half[:, None] * w).ravel()
 
-    def space(self, reach: float) -> Array | None:
-        """Orthonormal columns that span functions smooth across edges and 0 at the last one.
-
-        A kernel that is short beside an element does not reach from the last node of one element
-        to the first of the next; continuity then has to be asked for.
+    def continuity(self, reach: float) -> Continuity:
+        """Smooth across edges and 0 at the last one, if an element is long beside the kernels.
 
         Args:
             reach: Decay length of the slowest kernel.
-
-        Returns:
-            Shape (n, n − 2·elements + 1), or None if every element is short enough.
         """
-        if np.diff(self.edges).max() < _SHORT * reach:
-            return None
         p, m = self.degree, self.elements
+        if np.diff(self.edges).max() < _SHORT * reach:
+            return Continuity(np.zeros((0, p * m)))
         left, right = _lagrange(p, np.array([-1.0]))[0], _lagrange(p, np.array([1.0]))[0]
         slope_left, slope_right = left @ _slopes(p), right @ _slopes(p)
         half = np.diff(self.edges) / 2
@@ -118,8 +113,8 @@ class ElementGrid:
             rows[2 * j + 1, here] = slope_right * scale / half[j]
             rows[2 * j + 1, there] = -slope_left * scale / half[j + 1]
         rows[-1, -p:] = right
-        q, _ = np.linalg.qr(rows.T, mode="complete")
-        return np.asarray(q[:, 2 * m - 1 :], dtype=float)
+        q, _ = np.linalg.qr(rows.T)
+        return Continuity(q.T)
 
     @property
     def elements(self) -> int:
@@ -235,9 +230,9 @@ class StepGrid:
         found = [np.interp(lags, self.nodes, row, right=0.0) for row in rows]
         return np.array(found).reshape(*values.shape[:-1], len(lags))
 
-    def space(self, reach: float) -> Array | None:
+    def continuity(self, reach: float) -> Continuity:
         """Every lag counts for itself."""
-        return None
+        return Continuity(np.zeros((0, len(self.nodes))))
 
     def power(self, values: Array, frequencies: Array) -> Array:
         """y(0) + 2 Σ y(n) cos(ωn), (…, n) → (…, frequencies)."""

@@ -17,7 +17,7 @@ from scipy.linalg import lu_factor, lu_solve
 
 from gatetheory.errors import ConvergenceError
 from gatetheory.solvers.lag_grid import ElementGrid, StepGrid
-from gatetheory.solvers.lag_newton import FINE, admissible, improved_grid, solve_within
+from gatetheory.solvers.lag_newton import FINE, admissible, improved_grid
 from gatetheory.solvers.lag_problem import LagPoint, LagProblem
 
 Array = NDArray[np.float64]
@@ -56,11 +56,7 @@ def replica_operator(problem: LagProblem, point: LagPoint, rate: float) -> Array
     matrices, _ = problem.operators(point.grid, rate)
     s, n = problem.sources, len(point.grid.nodes)
     product = np.einsum("aki,kbij->aibj", slopes, matrices[:, :, :-1]).reshape(s * n, s * n)
-    space = problem.space(point.grid)
-    if space is None:
-        return np.asarray(product, dtype=float)
-    inner = space[s:, s:]
-    return np.asarray(inner @ (inner.T @ product @ inner) @ inner.T, dtype=float)
+    return point.grid.continuity(problem.filter.slowest).repeated(s).within(product)
 
 
 def leading(operator: Array, start: Array) -> tuple[float, Array]:
@@ -167,7 +163,7 @@ def on_wider_grid(problem: LagProblem, point: LagPoint, grid: ElementGrid | Step
     """The solution on another grid, brought up to date by one step of Newton's method."""
     moved = admissible(problem, point.on(grid))
     residual, jacobian, _ = problem.linearized(moved, FINE)
-    change = solve_within(problem.space(grid), jacobian, residual)
+    change = problem.continuity(grid).solve(jacobian, residual)
     return moved.moved(moved.vector - change)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from gatetheory.errors import ConvergenceError
@@ -64,13 +63,13 @@ def newton(
         ConvergenceError: If the steps do not become small.
     """
     point = admissible(problem, point)
-    space = problem.space(point.grid)
+    continuity = problem.continuity(point.grid)
     size = _size(point)
     last = np.inf
     for _ in range(steps):
         residual, jacobian, _ = problem.linearized(point, tolerance)
         norm = float(np.abs(residual).max())
-        change = solve_within(space, jacobian, residual)
+        change = continuity.solve(jacobian, residual)
         ratio = float(np.abs(change).max()) / size
         at_floor = ratio < _ROUNDED and ratio > last / 4
         if ratio <= target or at_floor:
@@ -90,15 +89,13 @@ def newton_at_amplitude(
         ConvergenceError: If it does not converge.
     """
     point = admissible(problem, point)
-    space = problem.space(point.grid)
-    if space is not None:
-        space = scipy.linalg.block_diag(space, np.ones((1, 1)))
+    continuity = problem.continuity(point.grid)
     norm = best = np.inf
     for _ in range(20):
         residual, jacobian, by_scale = problem.linearized(point, tolerance)
         row = np.concatenate([np.zeros(problem.sources), amplitude_row(problem, point).ravel()])
         miss = float(row @ point.vector) - value
-        residual = residual if space is None else space[:-1, :-1] @ (space[:-1, :-1].T @ residual)
+        residual = continuity.project(residual)
         norm = max(float(np.abs(residual).max()) / _size(point), abs(miss) / value)
         if norm <= target:
             return point
@@ -106,7 +103,7 @@ def newton_at_amplitude(
         if norm > _LOST * best:
             break
         bordered = np.block([[jacobian, by_scale[:, None]], [row[None], np.zeros((1, 1))]])
-        change = solve_within(space, bordered, np.append(residual, miss))
+        change = continuity.solve(bordered, np.append(residual, miss))
         ratio = abs(change[-1]) / (0.5 * point.scale)
         step = 1.0 if ratio <= 1 else 1 / ratio
         point = point.moved(point.vector - step * change[:-1], point.scale - step * change[-1])
@@ -117,23 +114,7 @@ def newton_at_amplitude(
 
 def admissible(problem: LagProblem, point: LagPoint) -> LagPoint:
     """The nearest point whose functions are smooth across the elements' edges."""
-    space = problem.space(point.grid)
-    return point if space is None else point.moved(space @ (space.T @ point.vector))
-
-
-def solve_within(space: Array | None, matrix: Array, right: Array) -> Array:
-    """Solve a linear system, projected on a space.
-
-    Raises:
-        ConvergenceError: If it is singular.
-    """
-    try:
-        if space is None:
-            return np.asarray(np.linalg.solve(matrix, right), dtype=float)
-        inner = np.linalg.solve(space.T @ matrix @ space, space.T @ right)
-        return np.asarray(space @ inner, dtype=float)
-    except np.linalg.LinAlgError as error:
-        raise ConvergenceError("the linearised lag system is singular") from error
+    return point.moved(problem.continuity(point.grid).project(point.vector))
 
 
 def _backtracked(
@@ -218,7 +199,7 @@ def refine(problem: LagProblem, point: LagPoint, quiet: float | None = None) -> 
     assert isinstance(point.grid, ElementGrid)
     rich = admissible(problem, point.on(ElementGrid(point.grid.edges, _FINE_DEGREE + 4)))
     residual, jacobian, _ = problem.linearized(rich, FINE * 1e-3)
-    change = solve_within(problem.space(rich.grid), jacobian, residual)
+    change = problem.continuity(rich.grid).solve(jacobian, residual)
     corrected = rich.moved(rich.vector - change)
     before, after = amplitude(problem, rich), amplitude(problem, corrected)
     return Refined(

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from sympy import Expr, Symbol
 
@@ -20,6 +19,7 @@ from gatetheory.codegen.pairs_numpy import PairProgram, compile_pairs
 from gatetheory.equations.lag_system import KAPPA, Covariance, LagSystem
 from gatetheory.errors import ConvergenceError
 from gatetheory.functions import instantiate
+from gatetheory.solvers.lag_continuity import Continuity
 from gatetheory.solvers.lag_filter import Kernel, reduce
 from gatetheory.solvers.lag_grid import ElementGrid, Grid
 
@@ -196,7 +196,7 @@ class LagProblem:
         )
         self.intensities, self.variances = (row(program.rows[n]) for n in _STRENGTHS)
         self._weights = [(row(first), row(second)) for first, second in program.weights]
-        self._spaces: dict[Grid, Array | None] = {}
+        self._continuity: dict[Grid, Continuity] = {}
         self._matrices: dict[tuple[Grid, float], tuple[Array, Array]] = {}
         self._kernels: dict[tuple[int, int, float], tuple[Kernel, Kernel]] = {}
 
@@ -322,15 +322,12 @@ class LagProblem:
         at_lag = found[s : s + s * k].reshape(s, k, -1)
         return found[:s], at_lag, found[s + s * k :].reshape(s, k, -1)
 
-    def space(self, grid: Grid) -> Array | None:
-        """Orthonormal columns of admissible unknowns, plateaus and decays; None for all."""
-        if grid not in self._spaces:
-            own = grid.space(self.filter.slowest)
-            if own is not None:
-                s = self.sources
-                own = scipy.linalg.block_diag(np.eye(s), *([own] * s))
-            self._spaces = {grid: own}
-        return self._spaces[grid]
+    def continuity(self, grid: Grid) -> Continuity:
+        """What plateaus and decays must meet on a grid."""
+        if grid not in self._continuity:
+            own = grid.continuity(self.filter.slowest)
+            self._continuity = {grid: own.repeated(self.sources, before=self.sources)}
+        return self._continuity[grid]
 
     @property
     def slowest_rate(self) -> float:

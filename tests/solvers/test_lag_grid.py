@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.linalg
 from scipy.integrate import quad
 
 from gatetheory.solvers.lag_filter import Kernel
@@ -115,17 +116,31 @@ def test_coefficients_of_a_legendre_polynomial() -> None:
     assert table[0] == pytest.approx([0, 0, 0, 2, 0], abs=1e-14)
 
 
-def test_smooth_functions_lie_in_the_space() -> None:
+def test_smooth_functions_meet_the_conditions() -> None:
     """Far beyond the kernel's reach continuity is asked for; a jump at an edge is projected out."""
     grid = ElementGrid((0.0, 5.0, 10.0, 20.0), 24)
-    assert grid.space(1.0) is None
-    columns = grid.space(0.01)
-    assert columns is not None
-    assert columns.shape == (72, 72 - 5)
+    assert not len(grid.continuity(1.0).rows)
+    found = grid.continuity(0.01)
+    assert found.rows.shape == (5, 72)
     smooth = np.exp(-((grid.nodes / 3) ** 2))
     jump = np.where(grid.nodes < 5, 1.0, 0.0) * smooth
-    assert np.abs(columns @ (columns.T @ smooth) - smooth).max() < 1e-10
-    assert np.abs(columns @ (columns.T @ jump) - jump).max() > 1e-3
+    assert np.abs(found.project(smooth) - smooth).max() < 1e-10
+    assert np.abs(found.project(jump) - jump).max() > 1e-3
+
+
+def test_equations_hold_within_the_conditions() -> None:
+    """Against a basis of what meets them; a free unknown stands at the end."""
+    rng = np.random.default_rng(0)
+    conditions = ElementGrid((0.0, 5.0, 10.0), 8).continuity(0.01).repeated(2, before=1)
+    free, size = 1, 1 + 32 + 1
+    rows = np.hstack([conditions.rows, np.zeros((6, free))])
+    basis = scipy.linalg.null_space(rows)
+    matrix, right = rng.standard_normal((size, size)), rng.standard_normal(size)
+    expected = basis @ np.linalg.solve(basis.T @ matrix @ basis, basis.T @ right)
+    assert conditions.solve(matrix, right) == pytest.approx(expected, abs=1e-11)
+    inner = matrix[:-1, :-1]
+    projector = np.eye(33) - conditions.rows.T @ conditions.rows
+    assert conditions.within(inner) == pytest.approx(projector @ inner @ projector, abs=1e-13)
 
 
 def test_steps() -> None:
