@@ -13,7 +13,8 @@ from gatetheory.theory.derive import Theory, derive
 from gatetheory.validation import run, validate
 from gatetheory.validation.estimates import limit
 
-SMALL: dict[str, Any] = {"units": (60, 120, 240), "seeds": 6}
+# The error of a sampled theory stays below that of so few networks.
+SMALL: dict[str, Any] = {"units": (60, 120, 240), "seeds": 6, "accuracy": 0.05}
 
 
 # ---- one comparison ------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def test_the_standard_error_covers_what_it_should() -> None:
         ("classical", {}),
         ("classical", {"g": "1/2"}),
         pytest.param("gated", {}, marks=pytest.mark.slow),
-        pytest.param("gated", {"alpha_z": 5, "beta_h": "1/2"}, marks=pytest.mark.slow),
+        pytest.param("gated", {"alpha_z": 3, "beta_h": "1/2"}, marks=pytest.mark.slow),
         pytest.param("gated", {"g_h": "1.48", "beta_h": "1/2"}, marks=pytest.mark.slow),
         pytest.param("gated", {"tau_z": 0, "tau_r": 0, "alpha_z": 2}, marks=pytest.mark.slow),
         pytest.param("gru", {}, marks=pytest.mark.slow),

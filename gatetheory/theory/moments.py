@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 
 import sympy
-from sympy import Expr, ImmutableDenseMatrix, Symbol
+from sympy import Dummy, Expr, ImmutableDenseMatrix, Symbol
 
 from gatetheory.equations.averages import GaussianAverage
 from gatetheory.equations.provenance import Equation, EquationSet, Step
@@ -62,7 +62,7 @@ def derive_moments(
     )
 
     def average(f: Expr) -> Expr:
-        expanded = sympy.Add.make_args(sympy.expand(f))
+        expanded = sympy.Add.make_args(_products(f))
         return sympy.Add(*(GaussianAverage(t, law.variables, law.covariance) for t in expanded))
 
     moments = tuple(planar_moments(local, average, HIGHEST_MOMENT))
@@ -88,22 +88,37 @@ def planar_moments(
     drift = sympy.Matrix(parts.drift)
     # upper[n] is block (1, 1 or 2) and lower[n] block (2, 1 or 2) of m_n, by the parity of n:
     # "first" starts from an index of the first block, "second" from one of the second.
+    hidden: dict[Expr, Dummy] = {}  # averages as plain symbols, which expansion leaves alone
+
+    def hide(value: Expr) -> Expr:
+        found = value.atoms(GaussianAverage)
+        hidden.update((a, Dummy(real=True)) for a in found if a not in hidden)
+        return value.xreplace(hidden)
+
     one, zero = sympy.eye(f), sympy.zeros(f)
     first = [(one, zero)]  # column of m_n that starts in block 1: blocks (11, 21)
     second = [(zero, one)]  # column that starts in block 2: blocks (12, 22)
     arcs: list[tuple[sympy.Matrix, sympy.Matrix]] = []
     for n in range(2 * highest):
-        arcs.append(_arc(parts, first[n][0], second[n][1], average))
+        arcs.append(_arc(parts, first[n][0], second[n][1], lambda e: hide(average(e))))
         columns = []
         for column in (first, second):
             upper, lower = drift * column[n][1], drift.T * column[n][0]
             for j in range(n):
                 upper += arcs[j][0] * column[n - 1 - j][0]
                 lower += arcs[j][1] * column[n - 1 - j][1]
-            columns.append((upper.expand(), lower.expand()))
+            columns.append((upper.applyfunc(_products), lower.applyfunc(_products)))
         first.append(columns[0])
         second.append(columns[1])
-    return [average(sympy.trace(first[2 * k][0])) for k in range(1, highest + 1)]
+    shown = {symbol: value for value, symbol in hidden.items()}
+    traces = [sympy.trace(first[2 * k][0]) for k in range(1, highest + 1)]
+    return [average(t).xreplace(shown) for t in traces]
+
+
+def _products(expression: Expr) -> Expr:
+    """A sum of products."""
+    others = dict.fromkeys(("power_base", "power_exp", "log", "basic"), False)
+    return sympy.expand(expression, **others)
 
 
 def _arc(

@@ -17,6 +17,7 @@ Standard errors are over independent networks; means at several N are extrapolat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from gatetheory.comparison import Comparison, Validation
@@ -67,6 +68,7 @@ def validate(
         DerivationError: If the model has neither a fixed point nor a chaotic state.
     """
     sizes, seeds = check_sizes(units), check_seeds(seeds)
+    check_accuracy(accuracy)
     theory = derive(model)
     parameters = {s.name: v for s, v in model.bind(at).items()}
     work = Work(progress, 2 + _runs(dynamics, gradients) * len(sizes) * seeds)
@@ -120,6 +122,16 @@ def check_seeds(seeds: int) -> int:
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 2:
         raise ParameterError(f"seeds must be a whole number of at least 2 networks, got {seeds}")
     return seeds
+
+
+def check_accuracy(accuracy: float) -> None:
+    """Refuse what is no relative standard error.
+
+    Raises:
+        ParameterError: If it makes no sense.
+    """
+    if isinstance(accuracy, bool) or not (isfinite(accuracy) and accuracy > 0):
+        raise ParameterError(f"accuracy must be a positive number, got {accuracy!r}")
 
 
 def check_sizes(units: Sequence[int] | int | None) -> tuple[int, ...]:
