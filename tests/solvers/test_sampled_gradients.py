@@ -1,5 +1,7 @@
 """Sampled second moments of gradients beside networks, exact solutions and each other."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from gatetheory.solvers.sampled_gradients import solve_sampled_gradients
 from gatetheory.theory.derive import derive
 
 Array = NDArray[np.float64]
+RECORDED = Path(__file__).parents[1] / "recorded" / "gru_gradients.json"
 QUICK: dict[str, Any] = {"paths": 512, "growth": False, "accuracy": 0.5, "replicas": 2}
 
 
@@ -140,40 +143,11 @@ def test_a_map_that_is_no_sigmoid_agrees_with_backpropagation(running: bool) -> 
         assert (np.abs(mean - theory) < 3.5 * np.hypot(error, spread) + 0.01 * theory).all()
 
 
-def simulate_gru(units: int, seed: int, horizon: int) -> Array:
-    """The moments by J_h, J_z, J_r and α_z for g_h = 4, α_z = α_r = 1, by backpropagation."""
-    rng = np.random.default_rng(seed)
-    J = rng.standard_normal((3, units, units)) / np.sqrt(units)
-
-    def parts(h: Array) -> tuple[Array, ...]:
-        s, q = (1 / (1 + np.exp(-J[k] @ h)) for k in (1, 2))
-        return h, s, q, J[1] @ h, np.tanh(4 * (J[0] @ (q * h)))
-
-    h = rng.standard_normal(units)
-    for _ in range(400):
-        h, s, q, _, f = parts(h)
-        h = (1 - s) * h + s * f
-    path = []
-    for _ in range(horizon):
-        path.append(parts(h))
-        h, s, q, _, f = path[-1]
-        h = (1 - s) * h + s * f
-    lam, dJ, da = rng.choice([-1.0, 1.0], units), np.zeros((3, units, units)), 0.0
-    for h, s, q, z, f in reversed(path):
-        dz, dp = lam * (f - h) * s * (1 - s), lam * s * 4 * (1 - f**2)
-        dy = J[0].T @ dp
-        dr = dy * h * q * (1 - q)
-        dJ += np.array([np.outer(dp, q * h), np.outer(dz, h), np.outer(dr, h)])
-        da += float(dz @ z)
-        lam = lam * (1 - s) + dy * q + J[1].T @ dz + J[2].T @ dr
-    return np.array([*(np.mean(d**2) for d in dJ), da**2 / units])
-
-
 @pytest.mark.slow
 def test_algebraic_gates_agree_with_backpropagation() -> None:
     options: dict[str, Any] = {"paths": 8192, "growth": False, "accuracy": 0.1}
     found = solve(problem_of(zoo.gru()), None, [4], names=("alpha_z",), **options)
-    runs = np.array([simulate_gru(400, s, 4) for s in range(200)])
+    runs = np.array(json.loads(RECORDED.read_text())["moments"])
     mean, error = runs.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
     theory = np.array([found[n][0] for n in ("h", "z", "r", "alpha_z")])
     spread = np.array(
