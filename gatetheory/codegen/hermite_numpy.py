@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 _BLOCK = 32  # orders summed by one matrix product
 _ROUNDING = 1e-15
-_MOST_NODES = 2048
+_MOST_NODES = 4096
 _GROWTH = 1.25  # numbers of nodes are rounded up to powers of this, so that tables are shared
 
 
@@ -169,7 +169,7 @@ def _nodes(pole: float, level: Level, span: float) -> int:
     return ceil(_GROWTH ** ceil(log(count) / log(_GROWTH)))
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=12)
 def _rule(terms: int, count: int, span: float) -> _Rule:
     z = np.linspace(0.0, span, count + 1)
     step = np.full(len(z), span / count / sqrt(2 * pi))

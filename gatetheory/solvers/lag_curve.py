@@ -39,7 +39,6 @@ _UPWARDS = 6  # samples above the start while μ < 1
 _AT_START = 1e-6  # at a known solution μ = 1 but for errors of either sign
 _VERTICES = 12
 _CLOSE = 1e-9  # an extremum of μ this close to 1 is a double root
-_PLAIN = 0.2  # logarithmic width from which on a bracket holds one solution apart from others
 
 
 def crossings(
@@ -54,6 +53,7 @@ def crossings(
         is_solution: Whether the start has μ = 1.
     """
     samples = _above(problem, start) if is_solution else [start]
+    home = samples[-1] if is_solution else None
     for point in curve(problem, samples[-1]):
         samples.append(point)
         if quiet is not None and abs(quiet - 1) <= ONSET and abs(point.scale - 1) < _AT_ONSET:
@@ -62,12 +62,16 @@ def crossings(
         at_end = quiet is None or (point.scale - 1) * (1 - quiet) > 0
         if at_end and _has_settled([p.scale for p in samples]):
             break
-    known = np.log(amplitude(problem, start)) if is_solution else None
-    found = [
-        start if _holds(problem, high, low, known) else _crossing(problem, high, low)
-        for high, low in pairwise(_with_extrema(problem, samples))
-        if (high.scale - 1) * (low.scale - 1) < 0
-    ]
+    found = []
+    for high, low in pairwise(_with_extrema(problem, samples)):
+        if (high.scale - 1) * (low.scale - 1) >= 0:
+            continue
+        if home is not None and (high is home or low is home):
+            # At home μ = 1 but for an error of either sign: the crossing it makes is home itself.
+            found.append(start)
+            home = None
+        else:
+            found.append(_crossing(problem, high, low))
     if is_solution and not found:
         return [start]
     return found
@@ -84,14 +88,6 @@ def _above(problem: LagProblem, start: LagPoint) -> list[LagPoint]:
     except ConvergenceError:
         return points
     return points
-
-
-def _holds(problem: LagProblem, high: LagPoint, low: LagPoint, known: float | None) -> bool:
-    """Whether a known solution is the one between two samples."""
-    if known is None:
-        return False
-    ends = [float(np.log(amplitude(problem, p))) for p in (low, high)]
-    return ends[0] < known < ends[1] and ends[1] - ends[0] > _PLAIN
 
 
 def _with_extrema(problem: LagProblem, samples: list[LagPoint]) -> list[LagPoint]:

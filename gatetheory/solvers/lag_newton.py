@@ -30,7 +30,8 @@ _FLOOR = 1e-12
 _SAME = 1e-11  # amplitudes on successive grids that agree to this leave nothing to refine
 _LARGEST = 1500  # unknowns
 _HALVINGS = 8
-_LOST = 50.0  # a residual that has grown by this is not coming back
+_LOST = 50.0  # a residual that has grown by this is not coming back …
+_FAR = 1.5  # … nor are covariances that exceed the variance by this
 _ROUNDED = 1e-8  # steps below this that stop falling are rounding
 
 
@@ -100,7 +101,7 @@ def newton_at_amplitude(
         if norm <= target:
             return point
         best = min(best, norm)
-        if norm > _LOST * best:
+        if norm > _LOST * best or _excess(problem, point) > _FAR:
             break
         bordered = np.block([[jacobian, by_scale[:, None]], [row[None], np.zeros((1, 1))]])
         change = continuity.solve(bordered, np.append(residual, miss))
@@ -110,6 +111,13 @@ def newton_at_amplitude(
         if point.scale <= 0:
             break
     raise ConvergenceError(f"no solution of amplitude {value:.3g} found (residual {norm:.1e})")
+
+
+def _excess(problem: LagProblem, point: LagPoint) -> float:
+    """Largest |C(τ)|/C(0) of an autocovariance: at most 1 of a true one."""
+    c, own = problem.covariances_at(point), problem.program.variances_read
+    with np.errstate(all="ignore"):
+        return float(np.max(np.abs(c.lagged[own]) / c.equal[own, None]))
 
 
 def admissible(problem: LagProblem, point: LagPoint) -> LagPoint:
