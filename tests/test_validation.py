@@ -98,7 +98,7 @@ def test_the_standard_error_covers_what_it_should() -> None:
         ("classical", {}),
         ("classical", {"g": "1/2"}),
         pytest.param("gated", {}, marks=pytest.mark.slow),
-        pytest.param("gated", {"alpha_z": 3, "beta_h": "1/2"}, marks=pytest.mark.slow),
+        pytest.param("gated", {"alpha_z": 5, "beta_h": "1/2"}, marks=pytest.mark.slow),
         pytest.param("gated", {"g_h": "1.48", "beta_h": "1/2"}, marks=pytest.mark.slow),
         pytest.param("gated", {"tau_z": 0, "tau_r": 0, "alpha_z": 2}, marks=pytest.mark.slow),
         pytest.param("gru", {}, marks=pytest.mark.slow),

@@ -50,7 +50,12 @@ class Level:
 
 FULL = Level(768, 39.0)
 ROUGH = Level(192, 25.0)
-"""For averages to 1e-8 at most."""
+_ENOUGH = 1e-8  # accuracy that the rough level reaches
+
+
+def level_for(tolerance: float) -> Level:
+    """The shortest series for averages of an accuracy."""
+    return FULL if tolerance < _ENOUGH else ROUGH
 
 
 class HermiteSeries:

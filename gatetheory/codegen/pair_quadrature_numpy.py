@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sympy import Dummy, Expr, ImmutableDenseMatrix, Symbol
 
 from gatetheory.codegen.functions_numpy import DOUBLES
-from gatetheory.codegen.hermite_numpy import FULL, ROUGH, HermiteSeries, can_expand, sums
+from gatetheory.codegen.hermite_numpy import HermiteSeries, can_expand, level_for, sums
 from gatetheory.codegen.kernels import compile_kernel
 from gatetheory.codegen.pair_nodes_numpy import (
     gauss_count,
@@ -41,7 +41,6 @@ Array = NDArray[np.float64]
 
 _CHUNK = 1 << 18  # nodes evaluated at once: stays in the cache
 _SERIES = 8  # from as many covariances on a Hermite series is tried first
-_ROUGH = 1e-8  # accuracy from which on a short series is enough
 _TABLE_SIZES = (8, 16, 32, 64, 128, 256)
 _SEEN = 1e-12  # fall of a Fourier transform that doubles can show
 _MARGIN = 4.0  # a pole's residue costs this much of the exponent …
@@ -52,7 +51,6 @@ class Pair:
     """All averages of products over pairs with the same covariance.
 
     Args:
-        variables: x and y, as they stand in the functions.
         covariance: Their covariance matrix.
     """
 
@@ -116,7 +114,7 @@ class CompiledPair:
         self, given: list[Any], law: list[Array], tolerance: float
     ) -> tuple[Array, NDArray[np.bool_]]:
         """Hermite series at common variances, and where it is accurate."""
-        level = FULL if tolerance < _ROUGH else ROUGH
+        level = level_for(tolerance)
         span, series = level.span, list[HermiteSeries]()
         for side, f in enumerate(self._functions):
             width, pole = sqrt(law[side][0]), min(float(law[3 + side][0]), 1e6)
@@ -128,14 +126,12 @@ class CompiledPair:
             if not can_expand(width, pole, level, span):
                 return np.empty((len(self.products), len(law[0]))), np.zeros(len(law[0]), bool)
             series.append(HermiteSeries(f(*given), width, pole, level, span))
-        scale = sqrt(law[0][0] * law[1][0])
-        rho = np.clip(law[2] / scale if scale > 0 else 0 * law[2], -1.0, 1.0)
-        return sums(series[0], series[-1], self.products, rho, tolerance)
+        return sums(series[0], series[-1], self.products, _correlations(law), tolerance)
 
     def _from_table(self, given: list[Any], law: list[Array], tolerance: float) -> Array:
         """Interpolate in asin ρ, where averages are smooth up to |ρ| = 1."""
         scale = sqrt(law[0][0] * law[1][0])
-        angles = np.arcsin(np.clip(law[2] / scale if scale > 0 else law[2] * 0, -1.0, 1.0))
+        angles = np.arcsin(_correlations(law))
         low, high = float(angles.min()), float(angles.max())
         middle, half = (low + high) / 2, max((high - low) / 2, 1e-300)
         values = np.empty((len(self.products), 0))
@@ -171,9 +167,7 @@ class CompiledPair:
             tolerance: Accuracy relative to the size of the functions.
         """
         length = len(law[0])
-        variances, covariance, reaches = law[:2], law[2], law[3:]
-        scale = np.sqrt(variances[0] * variances[1])
-        rho = np.clip(covariance / np.where(scale > 0, scale, 1.0), -1.0, 1.0)
+        variances, reaches, rho = law[:2], law[3:], _correlations(law)
         reach = [np.minimum(r, 1e6) for r in (reaches if len(reaches) == 2 else reaches * 2)]
         shared, own = np.abs(rho), 1 - np.abs(rho)
         exponent = _ORDER * log(1 / tolerance) + _MARGIN
@@ -283,3 +277,9 @@ class CompiledPair:
         x = width[:, None, None] * (common[:, :, None] + private[:, None, :])
         full = (f if np.shape(f) == x.shape else np.broadcast_to(f, x.shape) for f in kernel(x))
         return [f @ weights for f in full]
+
+
+def _correlations(law: list[Array]) -> Array:
+    """ρ of every pair; where nothing fluctuates it does not matter."""
+    scale = np.sqrt(law[0] * law[1])
+    return np.asarray(np.clip(law[2] / np.where(scale > 0, scale, 1.0), -1.0, 1.0))
