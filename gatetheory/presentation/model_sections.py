@@ -39,6 +39,7 @@ TITLES = {
     "lyapunov": "Largest Lyapunov exponent",
     "two_time": "Covariances at two times",
     "gradients": "Gradients",
+    "transitions": "Transitions",
 }
 
 
